@@ -57,7 +57,7 @@ def _public_headers_impl(ctx):
         for f in ctx.attr.dep[CcInfo].compilation_context.headers.to_list()
         if "/include/cgslab/" in "/" + f.path
     ]
-    return [DefaultInfo(files = depset(headers))]
+    return [DefaultInfo(files = depset(headers), runfiles = ctx.runfiles(headers))]
 
 # The headers under <component>/include/cgslab of `dep` and of everything below it.
 public_headers = rule(

@@ -1,6 +1,8 @@
 #!/bin/bash
 # Copies what was built under PREFIX, below DESTDIR if that is set.
 set -eu
+# Without ".", which Bazel puts first in tests: this file is called install there.
+PATH=$(getconf PATH)
 
 usage() {
 	echo "usage: bazel run -c opt //:install -- PREFIX" >&2
