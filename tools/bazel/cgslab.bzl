@@ -92,7 +92,10 @@ def cgslab_test(
         size = "small",
         **kwargs):
     """A Criterion test program."""
-    _test(name, copts, ["-lcriterion"] + linkopts, tags, sanitizers, size = size, **kwargs)
+
+    # Criterion finds its tests in sections that nothing refers to.
+    criterion = ["-lcriterion", "-Wl,--no-gc-sections"]
+    _test(name, copts, criterion + linkopts, tags, sanitizers, size = size, **kwargs)
 
 def cgslab_stress(
         name,

@@ -1,0 +1,6 @@
+#include <criterion/criterion.h>
+
+Test(selftest, fails)
+{
+	cr_assert(false);
+}
