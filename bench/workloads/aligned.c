@@ -1,0 +1,40 @@
+/* Random replacement by aligned_alloc, alignments of 16 bytes to 4 KiB. */
+#include <stdlib.h>
+
+#include "bench/workloads/block.h"
+#include "bench/workloads/rng.h"
+#include "bench/workloads/workload.h"
+
+#define TABLE 2048
+
+static struct block *new_aligned(struct rng *rng)
+{
+	size_t alignment = (size_t)16 << rng_below(rng, 9);
+	size_t size = alignment * rng_between(rng, 1, 4);
+	void *memory = aligned_alloc(alignment, size);
+
+	if ((uintptr_t)memory & (alignment - 1))
+		workload_fail("aligned_alloc returned a misaligned block");
+	return block_mark(memory, size, rng_next(rng));
+}
+
+static uint64_t run(const struct workload_params *params)
+{
+	static struct block *table[TABLE];
+	struct rng rng = rng_make(params->seed, 0);
+	uint64_t sum = 0;
+
+	for (uint64_t op = 0; op < params->ops; op++) {
+		struct block **slot = &table[rng_below(&rng, TABLE)];
+
+		sum += block_free(*slot);
+		*slot = new_aligned(&rng);
+	}
+	return sum + block_free_all(table, TABLE);
+}
+
+const struct workload workload = {
+	.about = "aligned_alloc with alignments to 4 KiB",
+	.defaults = {.ops = 8000000},
+	.run = run,
+};
