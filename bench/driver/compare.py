@@ -1,0 +1,150 @@
+"""Runs the workloads under all allocators, by turns, and prints how they compare."""
+
+import json
+import os
+import sys
+
+import allocators
+import catalogue
+import options
+import summary
+import table
+from runner import Runner, RunFailed
+
+FULL = {"rounds": 5, "scale": 1.0}
+QUICK = {"rounds": 3, "scale": 0.12}
+
+
+def parse_options():
+    parser = options.Parser(prog="compare", description=__doc__)
+    options.add_common(parser)
+    parser.add_argument("--workload", action="append", metavar="NAME",
+                        help="only this one; may be repeated")
+    parser.add_argument("--list", action="store_true", help="print the workloads and leave")
+    return parser, parser.parse_args()
+
+
+def choose_workloads(parser, chosen, binaries):
+    programs = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "programs")
+    workloads, left_out = catalogue.load(binaries, os.path.normpath(programs))
+    for reason in left_out:
+        print("%s; skipped" % reason, file=sys.stderr)
+    if not chosen:
+        return workloads
+    names = [w.name for w in workloads]
+    for name in chosen:
+        if name not in names:
+            parser.error("no workload '%s'; there are %s" % (name, ", ".join(names)))
+    return [w for w in workloads if w.name in chosen]
+
+
+class Failures:
+    """What went wrong, once for each workload and allocator."""
+
+    def __init__(self):
+        self._messages = {}
+
+    def add(self, workload, allocator, message):
+        if (workload, allocator) not in self._messages:
+            self._messages[workload, allocator] = message
+            print("%s under %s failed: %s" % (workload, allocator, message), file=sys.stderr)
+
+    def __contains__(self, key):
+        return key in self._messages
+
+    def allocators(self):
+        return {allocator for _, allocator in self._messages}
+
+
+def take_samples(runner, workload, chosen, rounds, scale, failures):
+    """A B C, A B C, ...: what disturbs the machine for a while disturbs all of them alike."""
+    samples = {a.name: [] for a in chosen}
+    for _ in range(rounds):
+        for allocator in chosen:
+            if (workload.name, allocator.name) in failures:
+                continue
+            try:
+                sample = runner.timed(allocator, workload.command(scale, hold=False))
+                samples[allocator.name].append(sample)
+            except RunFailed as failure:
+                failures.add(workload.name, allocator.name, failure)
+    return samples
+
+
+def check_checksums(workload, samples, failures):
+    """The first allocator's is right: glibc's, where it did not fail."""
+    right = None
+    for name, taken in samples.items():
+        for sample in taken:
+            right = right or sample.checksum
+            if sample.checksum != right:
+                failures.add(workload.name, name, "%s instead of %s" % (sample.checksum, right))
+
+
+def settle(runner, workloads, chosen, scale, failures):
+    """(workload, allocator) -> KiB that stay resident."""
+    pairs = [(w, a) for w in workloads for a in chosen if (w.name, a.name) not in failures]
+    runs = [(a, w.command(scale, hold=True)) for w, a in pairs]
+    rss = {}
+    for (workload, allocator), result in zip(pairs, runner.settled_rss(runs)):
+        if isinstance(result, Exception):
+            failures.add(workload.name, allocator.name, result)
+        else:
+            rss[workload.name, allocator.name] = result
+    return rss
+
+
+def measure(runner, workloads, chosen, rounds, scale, failures):
+    """Returns [(workload name, {allocator name: medians})]."""
+    taken = {}
+    for number, workload in enumerate(workloads, 1):
+        print("%2d/%d %s" % (number, len(workloads), workload.name), file=sys.stderr)
+        taken[workload.name] = take_samples(runner, workload, chosen, rounds, scale, failures)
+        check_checksums(workload, taken[workload.name], failures)
+    rss = settle(runner, workloads, chosen, scale, failures)
+    return [(w.name, {name: summary.median_of(samples, rss[w.name, name])
+                      for name, samples in taken[w.name].items()
+                      if (w.name, name) not in failures})
+            for w in workloads]
+
+
+def print_tables(results, names, peers):
+    for title, metric in (("Elapsed time", "seconds"), ("CPU time", "cpu_seconds"),
+                          ("Peak RSS", "peak_rss_kib"), ("RSS 1 s after", "after_rss_kib")):
+        print("\n" + table.ratio_table(title, results, names, peers, metric))
+
+
+def main():
+    parser, given = parse_options()
+    workloads = choose_workloads(parser, given.workload, given.binaries)
+    if given.list:
+        print(table.layout([[w.name, w.about] for w in workloads]))
+        return 0
+    environment = allocators.clean_environment()
+    defaults = QUICK if given.quick else FULL
+    rounds = given.rounds or defaults["rounds"]
+    probe = os.path.join(given.binaries, "driver", "probe")
+    chosen = options.choose_allocators(parser, given, probe, environment)
+    output = options.open_output(parser, given.json)
+
+    failures = Failures()
+    runner = Runner(os.path.join(given.binaries, "driver", "launch"), environment)
+    results = measure(runner, workloads, chosen, rounds, defaults["scale"], failures)
+
+    names = [a.name for a in chosen]
+    peers = [a.name for a in chosen if a.is_peer]
+    print("Medians of %d; ratios, where less is better. CGSLAB_CONF=%s"
+          % (rounds, environment["CGSLAB_CONF"]))
+    print_tables(results, names, peers)
+    if output:
+        with output:
+            json.dump(summary.as_json(results, names, peers), output, indent=1)
+            output.write("\n")
+    return 1 if failures.allocators() - set(peers) else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
