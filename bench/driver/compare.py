@@ -118,7 +118,8 @@ def main():
     parser, given = parse_options()
     workloads = choose_workloads(parser, given.workload, given.binaries)
     if given.list:
-        print(table.layout([[w.name, w.about] for w in workloads]))
+        for workload in workloads:
+            print("%-12s %s" % (workload.name, workload.about))
         return 0
     environment = allocators.clean_environment()
     defaults = QUICK if given.quick else FULL

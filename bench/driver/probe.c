@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * probe		prints which object each function of the malloc family comes from,
  *			a line "NAME PATH" each

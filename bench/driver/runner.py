@@ -23,7 +23,8 @@ class Sample:
         self.checksum = checksum
 
 
-def _first_line(text, otherwise):
+def first_line(text, otherwise):
+    """What a program says of its failure."""
     lines = text.strip().splitlines()
     return lines[0] if lines else otherwise
 
@@ -35,7 +36,7 @@ def _checksum(lines):
     raise RunFailed("it printed no checksum")
 
 
-def _status_text(status):
+def status_text(status):
     return "killed by signal %d" % -status if status < 0 else "exit status %d" % status
 
 
@@ -55,10 +56,10 @@ class Runner:
             raise RunFailed("no end after %d s" % TIME_LIMIT) from None
         lines = done.stdout.splitlines()
         if done.returncode or not lines or not lines[-1].startswith("launch "):
-            raise RunFailed(_first_line(done.stderr, "the launcher failed"))
+            raise RunFailed(first_line(done.stderr, "the launcher failed"))
         seconds, cpu, rss, status = lines[-1].split()[1:]
         if status != "0":
-            raise RunFailed(_first_line(done.stderr, _status_text(int(status))))
+            raise RunFailed(first_line(done.stderr, status_text(int(status))))
         return Sample(float(seconds), float(cpu), int(rss), _checksum(lines))
 
     def settled_rss(self, runs):
@@ -98,7 +99,7 @@ class Runner:
                     return process, guard
         guard.cancel()
         _, errors = process.communicate()
-        raise RunFailed(_first_line(errors, _status_text(process.returncode)))
+        raise RunFailed(first_line(errors, status_text(process.returncode)))
 
 
 def _resident_kib(pid):

@@ -5,8 +5,6 @@ import statistics
 
 from allocators import REFERENCE
 
-METRICS = ("seconds", "cpu_seconds", "peak_rss_kib", "after_rss_kib")
-
 
 def median_of(samples, after_rss_kib):
     """The result of one allocator in one workload."""
@@ -49,19 +47,20 @@ def _rounded(value):
     return None if value is None else round(value, 4)
 
 
-def geomeans(table, names, peers):
+def geomeans(table, names, peers, time="seconds", rss="peak_rss_kib"):
     """table is [(workload, results)]; returns the "geomean" part of the JSON."""
     means = {}
     for name in names:
-        to_reference = [ratio(r, name, REFERENCE, "seconds") for _, r in table]
-        to_best = [ratio_to_best(r, name, peers, "seconds") for _, r in table]
-        rss = [ratio(r, name, REFERENCE, "peak_rss_kib") for _, r in table]
+        to_reference = [ratio(r, name, REFERENCE, time) for _, r in table]
+        to_best = [ratio_to_best(r, name, peers, time) for _, r in table]
         means[name] = {
             "time_vs_jemalloc": _rounded(geometric_mean(to_reference)),
             "time_vs_best_peer": _rounded(geometric_mean(to_best)),
-            "rss_vs_jemalloc": _rounded(geometric_mean(rss)),
-            "worst_time_vs_best_peer": _rounded(largest(to_best)),
         }
+        if rss:
+            to_reference = [ratio(r, name, REFERENCE, rss) for _, r in table]
+            means[name]["rss_vs_jemalloc"] = _rounded(geometric_mean(to_reference))
+        means[name]["worst_time_vs_best_peer"] = _rounded(largest(to_best))
     return means
 
 

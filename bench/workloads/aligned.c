@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Random replacement by aligned_alloc, alignments of 16 bytes to 4 KiB. */
 #include <stdlib.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Short-lived small objects, as in number theory programs: every intermediate result of an
  * iteration x = x * x + c modulo 2^127 - 1 is a number on the heap, freed when it was used.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Blocks that know what they are. The first words hold size and tag, the last byte repeats
  * the tag: whoever frees a block, in whichever thread, checks that nobody else wrote there.

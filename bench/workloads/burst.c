@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Bursts with thread churn: each thread allocates a burst, frees half of it, and leaves the
  * survivors in a table for everyone, where they displace what strangers left before.

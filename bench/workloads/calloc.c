@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Random replacement by calloc, 16 bytes to 16 KiB and now and then to 1 MiB. Every block is
  * soiled, so that recycled memory must be cleared again.

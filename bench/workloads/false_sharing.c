@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * False sharing. In "thrash" every thread works on small objects of its own: they are slow
  * if the allocator hands one cache line to two threads. In "scratch" every thread first frees

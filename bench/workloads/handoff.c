@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Producers and consumers: in every pair one thread only allocates and the other only
  * frees; after each phase they change places.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Random replacement of blocks of 64 KiB to 16 MiB, each page touched: the cost of getting
  * memory from the system and giving it back.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A server after Larson and Krishnan: every thread replaces random objects of a table,
  * then dies; its successor inherits the table and so frees what the dead thread allocated.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Random replacement of blocks of 1 to 64 KiB, as buffers are; one write a page. */
 #include "bench/workloads/block.h"
 #include "bench/workloads/rng.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Mixed lifetimes, as in SmartHeap's benchmarks: most blocks die young, last in first out
  * (a call stack) or first in first out (a queue), and one in sixteen lives on among them,

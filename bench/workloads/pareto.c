@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Random replacement of objects whose sizes are Pareto distributed, 16 bytes to 1 KiB. */
 #include <math.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A program that changes its mind: each phase fills a heap of tens of megabytes with objects of
  * its own sizes and then drops seven in eight of them at random. What a phase leaves behind lies

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A small fast generator (xorshift64*): its cost must not hide that of an allocation. */
 #ifndef BENCH_RNG_H
 #define BENCH_RNG_H

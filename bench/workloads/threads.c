@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "bench/workloads/threads.h"
 
 #include <pthread.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Running the same function in several threads. */
 #ifndef BENCH_THREADS_H
 #define BENCH_THREADS_H

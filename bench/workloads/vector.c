@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Growth by realloc. "one": a single vector grows by half each time, to 64 MiB, as when a file
  * of unknown length is read; "many": a thousand vectors grow by turns, a little each time.
