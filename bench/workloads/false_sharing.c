@@ -68,6 +68,6 @@ static uint64_t run(const struct workload_params *params)
 const struct workload workload = {
 	.about = "small objects written by several threads; shared cache lines make it slow",
 	.modes = {[SCRATCH] = "scratch", [THRASH] = "thrash"},
-	.defaults = {.ops = 30000000},
+	.defaults = {.ops = 60000000},
 	.run = run,
 };
