@@ -27,8 +27,13 @@ def layout(rows):
     return "\n".join(lines)
 
 
+def _base(names):
+    """What the ratios are to: jemalloc, or where that is missing the first."""
+    return REFERENCE if REFERENCE in names else names[0]
+
+
 def _row(workload, results, names, peers, subjects, metric):
-    base = REFERENCE if REFERENCE in names else names[0]
+    base = _base(names)
     absolute = results.get(base, {}).get(metric)
     cells = [workload, "-" if absolute is None else _FORMATS[metric](absolute)]
     cells += [_ratio_text(ratio(results, n, base, metric)) for n in names if n != base]
@@ -39,7 +44,7 @@ def _row(workload, results, names, peers, subjects, metric):
 
 
 def _summary_row(title, reduce, table, names, peers, subjects, metric):
-    base = REFERENCE if REFERENCE in names else names[0]
+    base = _base(names)
     cells = [title, ""]
     for name in names:
         if name != base:
@@ -53,7 +58,7 @@ def _summary_row(title, reduce, table, names, peers, subjects, metric):
 
 def ratio_table(title, table, names, peers, metric):
     """One metric for all workloads: the reference in units, the others as ratios to it."""
-    base = REFERENCE if REFERENCE in names else names[0]
+    base = _base(names)
     subjects = [n for n in names if n not in peers]
     header = [title, base] + [n for n in names if n != base] + ["best peer"]
     rows = [header + [s + "/best" for s in subjects]]
