@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One charge of whole pages, from the first try to the refusal.
+ *
+ *	charge_begin(&charge, objcg, gfp);
+ *	do {
+ *		lock(...);
+ *		charged = charge_try(&charge, pages);
+ *		... write down what was charged, under the same lock ...
+ *		unlock(...);
+ *	} while (!charged && charge_again(&charge));
+ *	charge_end(&charge);
+ *
+ * A charge and the note of whose it is are made under one lock, so whoever
+ * holds the lock finds the books balanced. charge_again() makes room by
+ * draining the stocks below the limit that was in the way, with no lock held.
+ */
+#ifndef ACCOUNTING_CHARGE_H
+#define ACCOUNTING_CHARGE_H
+
+#include "accounting/obj_cgroup.h"
+
+struct charge {
+	struct mem_cgroup *memcg; /* a reference */
+	struct page_counter *fail; /* whose limit was in the way */
+	gfp_t gfp;
+	int tries;
+	bool force; /* past any limit, for __GFP_NOFAIL at last */
+};
+
+void charge_begin(struct charge *charge, struct obj_cgroup *objcg, gfp_t gfp);
+bool charge_try(struct charge *charge, int64_t pages);
+
+/* Whether it is worth another try; if not, the refusal has been counted. */
+bool charge_again(struct charge *charge);
+
+void charge_end(struct charge *charge);
+
+#endif

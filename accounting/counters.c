@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+#include "accounting/counters.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "alloc/base/lock.h"
+#include "alloc/base/os.h"
+
+#define FILE_RESERVE (512ul << 20)
+#define FILE_LIMITED (4ul << 20) /* under RLIMIT_AS */
+#define FILE_STEP (64ul << 10)
+
+/* Out of the way of programs that expect low descriptors. */
+#define FD_HIGH 1000
+
+_Static_assert(sizeof(struct counters_header) <= sizeof(struct counters_record),
+	       "the header takes the place of record 0's neighbour");
+
+uint32_t *counters_owned;
+
+static struct lock counters_lock = LOCK_INIT(LOCK_RANK_COUNTERS);
+
+/* All below: counters_lock, or const after counters_init() where said. */
+static struct counters_record *records; /* const; [0] holds the header */
+static size_t mapped; /* const: bytes of address space */
+static size_t file_size;
+static uint32_t free_list; /* index, linked through ->parent; 0 ends it */
+static int fd = -1;
+static struct stat identity; /* of the memfd, to know it again */
+
+static bool limited(int resource)
+{
+	struct rlimit limit;
+
+	return getrlimit(resource, &limit) == 0 &&
+	       limit.rlim_cur != RLIM_INFINITY;
+}
+
+/* A memfd of @size bytes at a high, close-on-exec descriptor; or -1. */
+static int open_file(size_t size)
+{
+	int low, high;
+
+	if (limited(RLIMIT_FSIZE)) /* growing it could raise SIGXFSZ */
+		return -1;
+	low = memfd_create(COUNTERS_FILE, MFD_CLOEXEC);
+	if (low < 0)
+		return -1;
+	high = fcntl(low, F_DUPFD_CLOEXEC, FD_HIGH);
+	if (high >= 0) {
+		close(low);
+		low = high;
+	}
+	if (ftruncate(low, (off_t)size)) {
+		close(low);
+		return -1;
+	}
+	return low;
+}
+
+static void *map_file(void *addr, size_t size)
+{
+	int flags = fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
+
+	flags |= MAP_NORESERVE | (addr ? MAP_FIXED : 0);
+	return mmap(addr, size, PROT_READ | PROT_WRITE, flags, fd, 0);
+}
+
+static void remember_file(void)
+{
+	if (fd >= 0 && fstat(fd, &identity))
+		memset(&identity, 0, sizeof(identity));
+}
+
+static void fill_header(void)
+{
+	struct counters_header *header = counters_header();
+
+	header->version = COUNTERS_VERSION;
+	header->header_size = sizeof(struct counters_record);
+	header->record_size = sizeof(struct counters_record);
+	header->pid = getpid();
+	header->page_size = PAGE_SIZE;
+	store_release(&header->magic, COUNTERS_MAGIC);
+}
+
+int counters_init(void)
+{
+	int saved_errno = errno;
+	void *addr;
+
+	mapped = limited(RLIMIT_AS) ? FILE_LIMITED : FILE_RESERVE;
+	file_size = FILE_STEP;
+	fd = open_file(file_size);
+	addr = map_file(NULL, mapped);
+	if (addr == MAP_FAILED)
+		return -ENOMEM;
+	records = addr;
+	remember_file();
+	counters_owned = mmap(NULL, os_page_size(), PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (counters_owned == MAP_FAILED)
+		return -ENOMEM;
+	madvise(counters_owned, os_page_size(), MADV_WIPEONFORK);
+	*counters_owned = 1;
+	fill_header();
+	counters_header()->nr_records = 0;
+	errno = saved_errno;
+	return 0;
+}
+
+struct counters_header *counters_header(void)
+{
+	return (struct counters_header *)records;
+}
+
+int counters_fd(void)
+{
+	return fd;
+}
+
+uint32_t counters_index(const struct counters_record *record)
+{
+	return (uint32_t)(record - records) - 1;
+}
+
+/* Room for one record more, or 0. */
+static bool grow(uint32_t nr_records)
+{
+	size_t need = (nr_records + 2) * sizeof(*records);
+
+	if (need <= file_size)
+		return true;
+	if (need > mapped)
+		return false;
+	if (fd >= 0) {
+		struct stat now;
+
+		/* The program may have closed it, and opened another there. */
+		if (fstat(fd, &now) || now.st_ino != identity.st_ino ||
+		    now.st_dev != identity.st_dev ||
+		    ftruncate(fd, (off_t)(file_size + FILE_STEP)))
+			return false;
+	}
+	file_size += FILE_STEP;
+	return true;
+}
+
+struct counters_record *counters_alloc(void)
+{
+	struct counters_header *header = counters_header();
+	struct counters_record *record = NULL;
+	int saved_errno = errno;
+
+	lock(&counters_lock);
+	if (free_list) {
+		record = &records[free_list];
+		free_list = record->parent;
+	} else if (grow(header->nr_records)) {
+		record = &records[header->nr_records + 1];
+		store_release(&header->nr_records, header->nr_records + 1);
+	}
+	if (record)
+		memset(record, 0, sizeof(*record));
+	unlock(&counters_lock);
+	errno = saved_errno;
+	return record;
+}
+
+void counters_free(struct counters_record *record)
+{
+	lock(&counters_lock);
+	store_release(&record->state, (uint32_t)COUNTERS_UNUSED);
+	record->parent = free_list;
+	free_list = (uint32_t)(record - records);
+	unlock(&counters_lock);
+}
+
+/*
+ * The parent goes on writing to the shared pages, so nothing is taken from
+ * there but what does not change or is allowed to be a little newer; the
+ * counters themselves are counted anew by mem_cgroup_fork_child().
+ */
+void counters_fork_child(void)
+{
+	int saved_errno = errno;
+	struct stat now;
+	size_t size = file_size;
+	int old = fd, fresh;
+	char *copy = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (copy == MAP_FAILED)
+		return; /* stays unowned: tried again by the next who asks */
+	memcpy(copy, records, size);
+	fresh = open_file(size);
+	if (old >= 0 && !fstat(old, &now) && now.st_ino == identity.st_ino &&
+	    now.st_dev == identity.st_dev) {
+		if (fresh >= 0) {
+			dup3(fresh, old, O_CLOEXEC);
+			close(fresh);
+			fresh = old;
+		} else {
+			close(old);
+		}
+	}
+	fd = fresh;
+	if (map_file(records, mapped) == MAP_FAILED)
+		fd = -1; /* the old mapping is gone or as it was */
+	memcpy(records, copy, size);
+	munmap(copy, size);
+	remember_file();
+	fill_header();
+	*counters_owned = 1;
+	errno = saved_errno;
+}
+
+void counters_fork_prepare(void)
+{
+	lock(&counters_lock);
+}
+
+void counters_fork_done(void)
+{
+	unlock(&counters_lock);
+}

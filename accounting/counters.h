@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The counters of all groups, in a memfd that other processes can map.
+ *
+ * The file is one header followed by records of equal size. This header is the
+ * format: version and sizes come first, and a reader that finds another
+ * version keeps out. Numbers are live; each is read with one load. A reader
+ * may write limits the same way.
+ *
+ * A forked child gets a file of its own. Until it has, it must not touch a
+ * record, so whoever changes one calls counters_own() before.
+ */
+#ifndef ACCOUNTING_COUNTERS_H
+#define ACCOUNTING_COUNTERS_H
+
+#include <cgslab/memcg.h>
+
+#include "alloc/base/atomic.h"
+#include "alloc/base/compiler.h"
+
+#define COUNTERS_MAGIC 0x62616c7367632121ull
+#define COUNTERS_VERSION 1
+#define COUNTERS_FILE "cgslab" /* /proc/PID/fd shows /memfd:cgslab (deleted) */
+
+struct counters_header {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t header_size;
+	uint32_t record_size;
+	uint32_t nr_records; /* used or not; grows */
+	int32_t pid;
+	uint32_t page_size; /* bytes in a "page" of the records */
+	char program[64];
+};
+
+enum counters_state {
+	COUNTERS_UNUSED,
+	COUNTERS_ONLINE,
+	COUNTERS_DYING, /* removed; references remain */
+};
+
+#define COUNTERS_NO_LIMIT (INT64_MAX >> 12) /* pages; "max" */
+
+/*
+ * "Local": of the group alone, as opposed to its subtree. All fields are
+ * atomic; they are changed where accounting/ says so.
+ */
+struct counters_record {
+	/* Page counter: pages, over the subtree. */
+	int64_t usage;
+	int64_t peak;
+	int64_t max;
+	int64_t failcnt;
+	int64_t min, low, high;
+	int64_t reserved;
+	/* Local. As of the last time each thread settled its stock. */
+	int64_t object_bytes;
+	int64_t span_bytes;
+	int64_t objects;
+	int64_t slab_bytes;
+	uint64_t events[8]; /* over the subtree; enum memcg_event */
+	uint64_t events_local[8];
+	/* Written before state becomes COUNTERS_ONLINE, with release. */
+	uint64_t id;
+	uint32_t parent; /* index of the parent's record; the root's is its own */
+	uint32_t state;
+	char name[MEMCG_NAME_MAX + 1];
+	uint64_t pad[4];
+};
+
+/* Maps the file; falls back to private memory. Returns 0 or -ENOMEM. */
+int counters_init(void);
+
+/* A zeroed record, or NULL. It is invisible until its state is set. */
+struct counters_record *counters_alloc(void);
+void counters_free(struct counters_record *record);
+
+uint32_t counters_index(const struct counters_record *record);
+
+struct counters_header *counters_header(void);
+
+/* The file's descriptor, or -1. */
+int counters_fd(void);
+
+/* A word that the kernel clears in a forked child. Const after counters_init(). */
+extern uint32_t *counters_owned;
+
+/* In the child of a fork: takes a file of its own, filled by copying. */
+void counters_fork_child(void);
+void counters_fork_prepare(void);
+void counters_fork_done(void);
+
+#endif

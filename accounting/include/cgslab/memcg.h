@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory cgroups: a tree of groups, each byte charged to exactly one of them.
+ *
+ * Names and meanings follow the Linux cgroup v2 memory controller and
+ * mm/memcontrol.c. Sizes are in bytes unless said otherwise; limits are kept
+ * in pages of 4 KiB and rounded down to them, as in the kernel.
+ *
+ * All functions may be called from any thread, also inside an RCU read section
+ * (liburcu, flavour bp) unless said otherwise; none may be called from a signal
+ * handler. Actions return 0 or a negative errno.
+ */
+#ifndef CGSLAB_MEMCG_H
+#define CGSLAB_MEMCG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cgslab/gfp.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct mem_cgroup;
+struct obj_cgroup;
+
+/* "max": no limit. */
+#define MEMCG_MAX UINT64_MAX
+
+/* The longest name of a group, without the terminating 0. */
+#define MEMCG_NAME_MAX 47
+
+/* ---- Groups ---------------------------------------------------------- */
+
+/* The root of the tree. It is not limited and always there; no reference. */
+struct mem_cgroup *mem_cgroup_root(void) CGSLAB_API(mem_cgroup_root);
+
+/*
+ * Creates an online group under @parent (NULL: the root). Groups of the same
+ * parent have different names.
+ *
+ * @name: 1 to MEMCG_NAME_MAX bytes without '/' or control characters, not "."
+ *        or ".."; it is copied.
+ *
+ * Returns the group with a reference for the caller, or NULL with errno EINVAL
+ * (name), EEXIST, ENODEV (@parent is offline) or ENOMEM.
+ * Source: mkdir in a cgroup2 file system.
+ */
+struct mem_cgroup *mem_cgroup_create(struct mem_cgroup *parent, const char *name)
+	CGSLAB_API(mem_cgroup_create);
+
+/*
+ * Takes the group out of the tree. Objects that are still alive stay valid,
+ * and their charge passes to the parent; new charges through the group's
+ * obj_cgroup go there too. The struct lives as long as references to it.
+ * May not be called in an RCU read section.
+ *
+ * Returns 0, -EBUSY while the group has children or threads inside, -ENODEV if
+ * it is offline already, -EINVAL for the root.
+ * Source: rmdir in a cgroup2 file system, mem_cgroup_css_offline().
+ */
+int mem_cgroup_rmdir(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_rmdir);
+
+/* Takes another reference; the caller must hold one. */
+void mem_cgroup_get(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_get);
+
+/*
+ * Takes a reference unless the last one is gone. The memory must be kept from
+ * going away by RCU. Source: css_tryget().
+ */
+bool mem_cgroup_tryget(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_tryget);
+
+/* As mem_cgroup_tryget(), and fails too once rmdir has begun. */
+bool mem_cgroup_tryget_online(struct mem_cgroup *memcg)
+	CGSLAB_API(mem_cgroup_tryget_online);
+
+/* Gives a reference back. NULL is allowed. */
+void mem_cgroup_put(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_put);
+
+/*
+ * The online child of @parent with that name, with a reference for the caller,
+ * or NULL.
+ */
+struct mem_cgroup *mem_cgroup_lookup(struct mem_cgroup *parent, const char *name)
+	CGSLAB_API(mem_cgroup_lookup);
+
+/* NULL for the root. Valid as long as @memcg is; no reference. */
+struct mem_cgroup *mem_cgroup_parent(struct mem_cgroup *memcg)
+	CGSLAB_API(mem_cgroup_parent);
+
+/* Unique in the process and never used again. The root's is 1. */
+uint64_t mem_cgroup_id(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_id);
+
+/* "" for the root. Valid as long as @memcg is. */
+const char *mem_cgroup_name(const struct mem_cgroup *memcg)
+	CGSLAB_API(mem_cgroup_name);
+
+/*
+ * Writes the path from the root ("/", "/server/tenant") and returns its length
+ * as snprintf() does.
+ */
+size_t mem_cgroup_path(const struct mem_cgroup *memcg, char *buf, size_t len)
+	CGSLAB_API(mem_cgroup_path);
+
+/*
+ * Calls @fn for every online group of the subtree, parents first, with a
+ * reference held for the length of the call; stops at the first return that is
+ * not 0 and returns it.
+ */
+int mem_cgroup_walk(struct mem_cgroup *root,
+		    int (*fn)(struct mem_cgroup *memcg, void *arg), void *arg)
+	CGSLAB_API(mem_cgroup_walk);
+
+/* ---- The calling thread ----------------------------------------------- */
+
+/*
+ * Charges what the calling thread allocates from now on to @memcg; NULL: to the
+ * thread's home group, which is the process's group, or the one that
+ * group_by made for it. @memcg must be online, and is kept from being removed
+ * while a thread is inside.
+ *
+ * Returns the value to restore: the previous argument, NULL at first. If
+ * @memcg is offline or there is no memory for entering it, the thread stays
+ * where it is, and errno is ENODEV or ENOMEM (it is left alone otherwise).
+ * Source: set_active_memcg(), include/linux/sched/mm.h.
+ */
+struct mem_cgroup *set_active_memcg(struct mem_cgroup *memcg)
+	CGSLAB_API(set_active_memcg);
+
+/* The group that the calling thread charges to now; no reference. */
+struct mem_cgroup *mem_cgroup_current(void) CGSLAB_API(mem_cgroup_current);
+
+/*
+ * Makes @memcg the home group of the calling thread; NULL: the process's
+ * group. Returns 0, -ENODEV or -ENOMEM.
+ */
+int mem_cgroup_attach(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_attach);
+
+/* ---- Numbers ------------------------------------------------------------ */
+
+/* memory.current: what is charged to the subtree, stocks included. */
+uint64_t mem_cgroup_usage(const struct mem_cgroup *memcg)
+	CGSLAB_API(mem_cgroup_usage);
+
+/* memory.peak: the highest usage since creation. */
+uint64_t mem_cgroup_peak(const struct mem_cgroup *memcg)
+	CGSLAB_API(mem_cgroup_peak);
+
+/* memory.max; MEMCG_MAX if there is none. */
+uint64_t mem_cgroup_max(const struct mem_cgroup *memcg)
+	CGSLAB_API(mem_cgroup_max);
+
+/*
+ * A charge that would take the subtree past @bytes is refused from now on.
+ * What is charged already stays, also if it is more. Returns 0, or -EINVAL for
+ * the root.
+ */
+int mem_cgroup_set_max(struct mem_cgroup *memcg, uint64_t bytes)
+	CGSLAB_API(mem_cgroup_set_max);
+
+/* memory.stat, over the subtree. The caller sets size to sizeof the struct. */
+struct mem_cgroup_stat {
+	size_t size;
+	uint64_t current; /* charged: object_bytes + stock_bytes + span_bytes */
+	uint64_t object_bytes; /* live objects and obj_cgroup_charge()s */
+	uint64_t span_bytes; /* live page runs */
+	uint64_t stock_bytes; /* charged and in nobody's hands */
+	uint64_t objects; /* live objects, spans not counted */
+	uint64_t slab_bytes; /* pages the objects occupy */
+	uint64_t waste_bytes; /* slab_bytes without live objects in them */
+};
+
+/* Exact at a quiet moment. Returns 0 or -EINVAL (size). */
+int mem_cgroup_stat(struct mem_cgroup *memcg, struct mem_cgroup_stat *stat)
+	CGSLAB_API(mem_cgroup_stat);
+
+/* memory.events, over the subtree. */
+enum memcg_event {
+	MEMCG_EVENT_LOW,
+	MEMCG_EVENT_HIGH,
+	MEMCG_EVENT_MAX, /* usage was about to go past max */
+	MEMCG_EVENT_OOM, /* an allocation was refused */
+	NR_MEMCG_EVENTS
+};
+
+uint64_t mem_cgroup_event(const struct mem_cgroup *memcg, enum memcg_event event)
+	CGSLAB_API(mem_cgroup_event);
+
+/*
+ * Reads an interface file by its cgroup v2 name as text: "memory.current",
+ * "memory.max", "memory.peak", "memory.stat", "memory.events",
+ * "memory.events.local". Returns the length as snprintf() does, or -ENOENT.
+ */
+long mem_cgroup_read(struct mem_cgroup *memcg, const char *file, char *buf,
+		     size_t len) CGSLAB_API(mem_cgroup_read);
+
+/*
+ * Writes one: "memory.max" takes "max" or bytes with an optional K, M, G or T.
+ * Returns 0, -ENOENT, -EACCES (read-only) or -EINVAL (value, root); on an
+ * error nothing has changed.
+ */
+int mem_cgroup_write(struct mem_cgroup *memcg, const char *file,
+		     const char *value) CGSLAB_API(mem_cgroup_write);
+
+/* What mem_cgroup_verify() compared, in bytes. */
+struct mem_cgroup_identity {
+	int64_t usage; /* the page counter */
+	int64_t object_bytes; /* counted from the slabs, and charged by hand */
+	int64_t span_bytes; /* counted from the spans */
+	int64_t stock_bytes; /* all stocks of the subtree */
+	int64_t leftover_bytes; /* nr_charged_bytes of its obj_cgroups */
+};
+
+/*
+ * Checks usage = object_bytes + span_bytes + stock_bytes + leftover_bytes over
+ * the subtree, with the live bytes counted anew from every slab. Other threads
+ * are held at their next allocation or free meanwhile.
+ *
+ * Returns 0, or -EUCLEAN if the difference is not 0. @identity may be NULL.
+ */
+int mem_cgroup_verify(struct mem_cgroup *memcg,
+		      struct mem_cgroup_identity *identity)
+	CGSLAB_API(mem_cgroup_verify);
+
+/* ---- Byte charges: obj_cgroup ------------------------------------------ */
+
+/*
+ * The obj_cgroup of the group the calling thread charges to, with a reference
+ * for the caller. It outlives the group: after rmdir it stands for the nearest
+ * living ancestor. Source: get_obj_cgroup_from_current().
+ */
+struct obj_cgroup *get_obj_cgroup_from_current(void)
+	CGSLAB_API(get_obj_cgroup_from_current);
+
+/* Takes another reference; the caller must hold one. */
+void obj_cgroup_get(struct obj_cgroup *objcg) CGSLAB_API(obj_cgroup_get);
+
+/* Takes one unless the last one is gone; under RCU. */
+bool obj_cgroup_tryget(struct obj_cgroup *objcg) CGSLAB_API(obj_cgroup_tryget);
+
+/* Gives one back. May not be called with a lock held that mem_cgroup_* takes. */
+void obj_cgroup_put(struct obj_cgroup *objcg) CGSLAB_API(obj_cgroup_put);
+
+/*
+ * The group charged through @objcg now. Valid under RCU, which the caller
+ * holds, as rmdir may swap it for the parent.
+ */
+struct mem_cgroup *obj_cgroup_memcg(struct obj_cgroup *objcg)
+	CGSLAB_API(obj_cgroup_memcg);
+
+/*
+ * Charges @size bytes that the caller keeps by its own means. Returns 0, or
+ * -ENOMEM with nothing charged (never with __GFP_NOFAIL).
+ */
+int obj_cgroup_charge(struct obj_cgroup *objcg, gfp_t gfp, size_t size)
+	CGSLAB_API(obj_cgroup_charge);
+
+/* Takes back what was charged; any thread may. */
+void obj_cgroup_uncharge(struct obj_cgroup *objcg, size_t size)
+	CGSLAB_API(obj_cgroup_uncharge);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The interface files of a group by their cgroup v2 names, and the typed
+ * functions behind them.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "accounting/mem_cgroup.h"
+#include "accounting/size.h"
+#include "alloc/base/os.h"
+
+static uint64_t pages_to_bytes(int64_t pages)
+{
+	return pages >= COUNTERS_NO_LIMIT ? MEMCG_MAX :
+					    (uint64_t)pages << PAGE_SHIFT;
+}
+
+uint64_t mem_cgroup_usage(const struct mem_cgroup *memcg)
+{
+	return pages_to_bytes(READ_ONCE(memcg->memory.record->usage));
+}
+
+uint64_t mem_cgroup_peak(const struct mem_cgroup *memcg)
+{
+	return pages_to_bytes(READ_ONCE(memcg->memory.record->peak));
+}
+
+uint64_t mem_cgroup_max(const struct mem_cgroup *memcg)
+{
+	return pages_to_bytes(READ_ONCE(memcg->memory.record->max));
+}
+
+int mem_cgroup_set_max(struct mem_cgroup *memcg, uint64_t bytes)
+{
+	uint64_t pages = bytes >> PAGE_SHIFT;
+
+	if (!memcg->parent)
+		return -EINVAL;
+	counters_own();
+	WRITE_ONCE(memcg->memory.record->max,
+		   (int64_t)min_t(uint64_t, pages, COUNTERS_NO_LIMIT));
+	return 0;
+}
+
+uint64_t mem_cgroup_event(const struct mem_cgroup *memcg, enum memcg_event event)
+{
+	return READ_ONCE(memcg->memory.record->events[event]);
+}
+
+/* ---- Text --------------------------------------------------------------- */
+
+struct text {
+	char *buf;
+	size_t len, used;
+};
+
+__attribute__((format(printf, 2, 3))) static void put(struct text *text,
+						       const char *fmt, ...)
+{
+	size_t room = text->used < text->len ? text->len - text->used : 0;
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vsnprintf(room ? text->buf + text->used : NULL, room, fmt, args);
+	va_end(args);
+	if (n > 0)
+		text->used += (size_t)n;
+}
+
+static void show_bytes(struct text *text, uint64_t bytes)
+{
+	if (bytes == MEMCG_MAX)
+		put(text, "max\n");
+	else
+		put(text, "%" PRIu64 "\n", bytes);
+}
+
+static void show_current(struct mem_cgroup *memcg, struct text *text)
+{
+	show_bytes(text, mem_cgroup_usage(memcg));
+}
+
+static void show_peak(struct mem_cgroup *memcg, struct text *text)
+{
+	show_bytes(text, mem_cgroup_peak(memcg));
+}
+
+static void show_max(struct mem_cgroup *memcg, struct text *text)
+{
+	show_bytes(text, mem_cgroup_max(memcg));
+}
+
+static void show_stat(struct mem_cgroup *memcg, struct text *text)
+{
+	struct mem_cgroup_stat stat = { .size = sizeof(stat) };
+
+	mem_cgroup_stat(memcg, &stat);
+	put(text, "current %" PRIu64 "\n", stat.current);
+	put(text, "object %" PRIu64 "\n", stat.object_bytes);
+	put(text, "span %" PRIu64 "\n", stat.span_bytes);
+	put(text, "stock %" PRIu64 "\n", stat.stock_bytes);
+	put(text, "slab %" PRIu64 "\n", stat.slab_bytes);
+	put(text, "waste %" PRIu64 "\n", stat.waste_bytes);
+	put(text, "nr_objects %" PRIu64 "\n", stat.objects);
+}
+
+static const char *const event_names[NR_MEMCG_EVENTS] = {
+	[MEMCG_EVENT_LOW] = "low",
+	[MEMCG_EVENT_HIGH] = "high",
+	[MEMCG_EVENT_MAX] = "max",
+	[MEMCG_EVENT_OOM] = "oom",
+};
+
+static void show_event_array(const uint64_t *events, struct text *text)
+{
+	for (int i = 0; i < NR_MEMCG_EVENTS; i++)
+		put(text, "%s %" PRIu64 "\n", event_names[i],
+		    READ_ONCE(events[i]));
+}
+
+static void show_events(struct mem_cgroup *memcg, struct text *text)
+{
+	show_event_array(memcg->memory.record->events, text);
+}
+
+static void show_events_local(struct mem_cgroup *memcg, struct text *text)
+{
+	show_event_array(memcg->memory.record->events_local, text);
+}
+
+static int write_max(struct mem_cgroup *memcg, const char *value)
+{
+	uint64_t bytes;
+
+	if (parse_size(value, &bytes))
+		return -EINVAL;
+	return mem_cgroup_set_max(memcg, bytes);
+}
+
+static const struct memcg_file {
+	const char *name;
+	void (*show)(struct mem_cgroup *memcg, struct text *text);
+	int (*write)(struct mem_cgroup *memcg, const char *value);
+} files[] = {
+	{ "memory.current", show_current, NULL },
+	{ "memory.peak", show_peak, NULL },
+	{ "memory.max", show_max, write_max },
+	{ "memory.stat", show_stat, NULL },
+	{ "memory.events", show_events, NULL },
+	{ "memory.events.local", show_events_local, NULL },
+};
+
+static const struct memcg_file *find_file(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if (!strcmp(files[i].name, name))
+			return &files[i];
+	return NULL;
+}
+
+long mem_cgroup_read(struct mem_cgroup *memcg, const char *name, char *buf,
+		     size_t len)
+{
+	const struct memcg_file *file = find_file(name);
+	struct text text = { .buf = buf, .len = len };
+
+	if (!file)
+		return -ENOENT;
+	file->show(memcg, &text);
+	return (long)text.used;
+}
+
+int mem_cgroup_write(struct mem_cgroup *memcg, const char *name,
+		     const char *value)
+{
+	const struct memcg_file *file = find_file(name);
+
+	if (!file)
+		return -ENOENT;
+	if (!file->write)
+		return -EACCES;
+	return file->write(memcg, value);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The child of a fork has the parent's stocks, as of the fork, but the parent
+ * goes on writing to the shared counters. So the child takes a file of its own
+ * and counts anew from its stocks, which it shares with nobody.
+ */
+#include <string.h>
+
+#include "accounting/mem_cgroup.h"
+#include "accounting/obj_cgroup.h"
+#include "accounting/obj_stock.h"
+
+static void sum_charged(struct obj_cgroup *objcg, void *arg)
+{
+	int64_t *bytes = arg;
+	struct obj_stock *stock;
+
+	*bytes += objcg->nr_charged_bytes + objcg->live_base;
+	list_for_each_entry(stock, &objcg->stocks, list)
+		*bytes += stock->limit + stock->revoked;
+}
+
+static void sum_records(struct obj_cgroup *objcg, void *arg)
+{
+	struct counters_record *record = arg;
+
+	record->object_bytes += objcg->published_bytes;
+	record->objects += objcg->published_objects;
+	record->slab_bytes += objcg->slab_bytes;
+	record->span_bytes += objcg->span_bytes;
+}
+
+/* What is charged to the group itself goes to it and all its ancestors. */
+static void recount_one(struct mem_cgroup *memcg)
+{
+	struct counters_record *record = memcg->memory.record;
+	int64_t bytes = 0;
+
+	record->object_bytes = 0;
+	record->objects = 0;
+	record->slab_bytes = 0;
+	record->span_bytes = 0;
+	memcg_for_each_objcg(memcg, sum_records, record);
+	memcg_for_each_objcg(memcg, sum_charged, &bytes);
+	for (; memcg; memcg = memcg->parent)
+		memcg->memory.record->usage += bytes >> PAGE_SHIFT;
+}
+
+void mem_cgroup_fork_child(void)
+{
+	struct mem_cgroup *memcg;
+
+	counters_fork_child();
+	for_each_memcg(memcg, &root_memcg)
+		memcg->memory.record->usage = 0;
+	for_each_memcg(memcg, &root_memcg)
+		recount_one(memcg);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * obj_cgroup: what a slab object is charged to, in bytes.
+ *
+ * It stands between objects, which may live long, and their group, which may
+ * go. Whole pages are charged to the group's page counter; bytes are kept in
+ * stocks, and what is less than a page when a stock goes away in
+ * nr_charged_bytes. So one pointer swap passes everything to the parent:
+ *
+ *   charged = sum over stocks of (limit + revoked)
+ *             + live_base + nr_charged_bytes      = whole pages
+ *   live    = sum over stocks of used + live_base
+ *
+ * References are held by
+ *
+ *   the group whose ->objcg it is,
+ *   each stock attached to it,
+ *   each slab and each span,
+ *   whoever got it through the API.
+ *
+ * It holds one reference of the group in ->memcg: taken where memcg is set,
+ * handed over at reparenting, dropped at release.
+ */
+#ifndef ACCOUNTING_OBJ_CGROUP_H
+#define ACCOUNTING_OBJ_CGROUP_H
+
+#include "accounting/mem_cgroup.h"
+
+struct obj_cgroup {
+	int64_t refcnt; /* atomic */
+	struct mem_cgroup *memcg; /* RCU; written under cgroup_lock */
+	int64_t nr_charged_bytes; /* atomic; charged, in no stock */
+	int64_t live_base; /* atomic; live bytes of no attached stock */
+	int64_t span_bytes; /* atomic; the part of live_base in spans */
+	int64_t manual_base; /* atomic; the part charged through the API */
+
+	/* cgroup_lock, for the time of a count: what the slabs really hold. */
+	int64_t counted_bytes, counted_objects, counted_slab, counted_span;
+
+	/* Its objcg_lock(): */
+	struct list_head stocks;
+	uint32_t nr_stocks; /* also read bare, as an estimate */
+	int64_t published_objects; /* what memcg's record has of us */
+	int64_t published_bytes;
+	int64_t slab_bytes;
+
+	union {
+		struct list_head list; /* memcg->objcg_list, once reparented */
+		struct rcu_head rcu; /* released */
+	};
+};
+
+struct lock *objcg_lock(const struct obj_cgroup *objcg);
+
+/* One reference for @memcg, whose ->objcg it becomes. NULL without memory. */
+struct obj_cgroup *obj_cgroup_alloc(struct mem_cgroup *memcg);
+
+/*
+ * Everything charged through @memcg's obj_cgroups passes to its parent.
+ * cgroup_lock; afterwards, without it, the caller puts as many references of
+ * @memcg as are returned.
+ */
+int64_t memcg_reparent_objcgs(struct mem_cgroup *memcg);
+
+/* The group, with a reference for the caller. */
+struct mem_cgroup *get_mem_cgroup_from_objcg(struct obj_cgroup *objcg);
+
+void obj_cgroup_uncharge_pages(struct obj_cgroup *objcg, int64_t pages);
+
+/*
+ * Adds charged bytes that no stock holds any more; whole pages among them are
+ * uncharged.
+ */
+void obj_cgroup_return_bytes(struct obj_cgroup *objcg, int64_t bytes);
+
+/* Slab pages and objects, for the records. */
+void obj_cgroup_account_slab(struct obj_cgroup *objcg, int64_t bytes,
+			     int64_t objects);
+
+/*
+ * Charges a span of @bytes, whole pages, straight to the page counter; drains
+ * stocks that stand in the way. Waits while the stocks are frozen. Returns 0 or
+ * -ENOMEM.
+ */
+int obj_cgroup_charge_span(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes);
+void obj_cgroup_uncharge_span(struct obj_cgroup *objcg, size_t bytes);
+
+/*
+ * obj_cgroup_charge() by a thread that has no stock, and the way back of bytes
+ * charged through any; @manual: by obj_cgroup_charge().
+ */
+int obj_cgroup_charge_direct(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes);
+void obj_cgroup_uncharge_direct(struct obj_cgroup *objcg, size_t bytes,
+				bool manual);
+
+/* The obj_cgroups of one group; cgroup_lock. @fn may not sleep. */
+void memcg_for_each_objcg(struct mem_cgroup *memcg,
+			  void (*fn)(struct obj_cgroup *objcg, void *arg),
+			  void *arg);
+
+void obj_cgroups_fork_prepare(void);
+void obj_cgroups_fork_done(void);
+
+#endif

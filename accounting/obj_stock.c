@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+#include "accounting/obj_stock.h"
+
+#include <errno.h>
+
+#include "accounting/charge.h"
+
+static void set_limit(struct obj_stock *stock, int64_t limit)
+{
+	WRITE_ONCE(stock->limit, limit);
+	WRITE_ONCE(stock->floor, limit - STOCK_MAX);
+}
+
+/* Tells the record what the owner has used since the last time. Owner. */
+static void publish(struct obj_stock *stock)
+{
+	struct obj_cgroup *objcg = stock->objcg;
+	int64_t delta = stock->used - stock->published;
+	struct counters_record *record;
+
+	counters_own();
+	stock->published = stock->used;
+	lock(objcg_lock(objcg));
+	objcg->published_bytes += delta;
+	record = READ_ONCE(objcg->memcg)->memory.record;
+	atomic_add(&record->object_bytes, delta);
+	unlock(objcg_lock(objcg));
+}
+
+void obj_stock_attach(struct obj_stock *stock, struct obj_cgroup *objcg)
+{
+	obj_cgroup_get(objcg); /* the stock's */
+	lock_init(&stock->lock, LOCK_RANK_STOCK);
+	stock->objcg = objcg;
+	stock->batch = 1;
+	stock->revoked = 0;
+	stock->published = 0;
+	stock->manual = 0;
+	WRITE_ONCE(stock->used, 0);
+	set_limit(stock, 0);
+	lock(objcg_lock(objcg));
+	list_add_tail(&stock->list, &objcg->stocks);
+	objcg->nr_stocks++;
+	unlock(objcg_lock(objcg));
+}
+
+void obj_stock_detach(struct obj_stock *stock)
+{
+	struct obj_cgroup *objcg = stock->objcg;
+	int64_t spare;
+
+	publish(stock);
+	lock(objcg_lock(objcg));
+	list_del_init(&stock->list);
+	objcg->nr_stocks--;
+	lock(&stock->lock);
+	spare = stock->limit + stock->revoked - stock->used;
+	atomic_add(&objcg->live_base, stock->used);
+	atomic_add(&objcg->manual_base, stock->manual);
+	stock->manual = 0;
+	WRITE_ONCE(stock->used, 0);
+	set_limit(stock, 0);
+	stock->revoked = 0;
+	stock->objcg = NULL;
+	unlock(&stock->lock);
+	unlock(objcg_lock(objcg));
+	obj_cgroup_return_bytes(objcg, spare);
+	obj_cgroup_put(objcg);
+}
+
+/* ---- The owner ---------------------------------------------------------- */
+
+/*
+ * The pages beyond what is needed that one charge may take: growing from one,
+ * and none where the stocks could hold all that is left below the limit.
+ */
+static int64_t batch_pages(struct obj_stock *stock)
+{
+	struct obj_cgroup *objcg = stock->objcg;
+	int64_t batch = stock->batch;
+	int64_t margin;
+
+	rcu_read_lock();
+	margin = page_counter_margin(&obj_cgroup_memcg(objcg)->memory);
+	rcu_read_unlock();
+	if (margin < (int64_t)(READ_ONCE(objcg->nr_stocks) + 1) *
+			     2 * MEMCG_CHARGE_BATCH)
+		return 0;
+	stock->batch = min_t(uint32_t, stock->batch * 2, MEMCG_CHARGE_BATCH / 2);
+	return batch;
+}
+
+/* How many pages are missing for @size more bytes. stock->lock. */
+static int64_t pages_short(struct obj_stock *stock, size_t size)
+{
+	int64_t limit = stock->limit + stock->revoked;
+	int64_t want = stock->used + (int64_t)size;
+
+	stock->revoked = 0;
+	if (want > limit && READ_ONCE(stock->objcg->nr_charged_bytes) > 0)
+		limit += atomic_xchg(&stock->objcg->nr_charged_bytes, 0);
+	set_limit(stock, limit);
+	if (want <= limit)
+		return 0;
+	return (want - limit + (int64_t)PAGE_SIZE - 1) >> PAGE_SHIFT;
+}
+
+/* Charges and hands out @size bytes, or nothing. stock->lock. */
+static bool fill(struct obj_stock *stock, struct charge *charge, size_t size)
+{
+	int64_t pages = pages_short(stock, size);
+
+	if (pages) {
+		int64_t batch = batch_pages(stock);
+
+		if (batch && charge_try(charge, pages + batch))
+			pages += batch;
+		else if (!charge_try(charge, pages))
+			return false;
+		set_limit(stock, stock->limit + (pages << PAGE_SHIFT));
+	}
+	WRITE_ONCE(stock->used, stock->used + (int64_t)size);
+	return true;
+}
+
+int obj_stock_refill(struct obj_stock *stock, gfp_t gfp, size_t size)
+{
+	struct charge charge;
+	bool charged;
+
+	/* Not ours yet: others must not see it while we wait for the lock. */
+	WRITE_ONCE(stock->used, stock->used - (int64_t)size);
+	charge_begin(&charge, stock->objcg, gfp);
+	do {
+		lock(&stock->lock);
+		charged = fill(stock, &charge, size);
+		unlock(&stock->lock);
+	} while (!charged && charge_again(&charge));
+	charge_end(&charge);
+	publish(stock);
+	return charged ? 0 : -ENOMEM;
+}
+
+/* Leaves @keep bytes, more or less a page, in the stock. Owner. */
+static void shrink_to(struct obj_stock *stock, int64_t keep)
+{
+	int64_t pages;
+
+	lock(&stock->lock);
+	set_limit(stock, stock->limit + stock->revoked);
+	stock->revoked = 0;
+	pages = (stock->limit - stock->used - keep) >> PAGE_SHIFT;
+	if (pages > 0) {
+		set_limit(stock, stock->limit - (pages << PAGE_SHIFT));
+		obj_cgroup_uncharge_pages(stock->objcg, pages);
+	}
+	unlock(&stock->lock);
+	publish(stock);
+}
+
+void obj_stock_flush(struct obj_stock *stock)
+{
+	shrink_to(stock, STOCK_MAX / 2);
+}
+
+void obj_stock_settle(struct obj_stock *stock)
+{
+	shrink_to(stock, 0);
+	stock->batch = 1;
+}
+
+/* ---- Revocation --------------------------------------------------------- */
+
+/* The first half; afterwards the owner's next charge takes the slow path. */
+static void revoke_begin(struct obj_stock *stock)
+{
+	int64_t used, spare;
+
+	lock(&stock->lock);
+	used = READ_ONCE(stock->used);
+	spare = stock->limit - used;
+	if (spare > 0) {
+		stock->revoked += spare;
+		set_limit(stock, used);
+		stock->batch = 1;
+	}
+	unlock(&stock->lock);
+}
+
+/* The second half, after the barrier: how many bytes are really free. */
+static int64_t revoke_end(struct obj_stock *stock)
+{
+	int64_t overdrawn, bytes = 0;
+
+	lock(&stock->lock);
+	overdrawn = READ_ONCE(stock->used) - stock->limit;
+	if (overdrawn > 0) {
+		/* Checked against the old limit, which covered it. */
+		overdrawn = min_t(int64_t, overdrawn, stock->revoked);
+		set_limit(stock, stock->limit + overdrawn);
+		stock->revoked -= overdrawn;
+	}
+	bytes = stock->revoked;
+	stock->revoked = 0;
+	unlock(&stock->lock);
+	return bytes;
+}
+
+static void revoke_begin_all(struct obj_cgroup *objcg, void *arg)
+{
+	struct obj_stock *stock;
+
+	(void)arg;
+	lock(objcg_lock(objcg));
+	list_for_each_entry(stock, &objcg->stocks, list)
+		revoke_begin(stock);
+	unlock(objcg_lock(objcg));
+}
+
+static void revoke_end_all(struct obj_cgroup *objcg, void *arg)
+{
+	struct obj_stock *stock;
+	int64_t bytes = 0;
+
+	(void)arg;
+	lock(objcg_lock(objcg));
+	list_for_each_entry(stock, &objcg->stocks, list)
+		bytes += revoke_end(stock);
+	unlock(objcg_lock(objcg));
+	obj_cgroup_return_bytes(objcg, bytes);
+}
+
+void memcg_drain_stocks(struct mem_cgroup *memcg)
+{
+	struct mem_cgroup *pos;
+
+	lock(&cgroup_lock);
+	for_each_memcg(pos, memcg)
+		memcg_for_each_objcg(pos, revoke_begin_all, NULL);
+	/*
+	 * Pairs with barrier() in obj_stock_charge(). A kernel without it
+	 * leaves the revoked bytes with their stocks.
+	 */
+	if (os_membarrier() == 0)
+		for_each_memcg(pos, memcg)
+			memcg_for_each_objcg(pos, revoke_end_all, NULL);
+	unlock(&cgroup_lock);
+}
+
+/* ---- Freezing ----------------------------------------------------------- */
+
+/*
+ * A frozen stock's lock is held, its limit is out of reach below and its floor
+ * above, so both slow paths end up waiting for the lock. The true limit waits
+ * in ->revoked.
+ */
+static void freeze_all(struct obj_cgroup *objcg, void *arg)
+{
+	struct obj_stock *stock;
+
+	(void)arg;
+	list_for_each_entry(stock, &objcg->stocks, list) {
+		lock_nested(&stock->lock);
+		stock->revoked += stock->limit;
+		WRITE_ONCE(stock->limit, INT64_MIN);
+		WRITE_ONCE(stock->floor, INT64_MAX);
+	}
+}
+
+static void thaw_all(struct obj_cgroup *objcg, void *arg)
+{
+	struct obj_stock *stock;
+
+	(void)arg;
+	list_for_each_entry(stock, &objcg->stocks, list) {
+		int64_t limit = stock->revoked;
+
+		stock->revoked = 0;
+		set_limit(stock, limit);
+		unlock(&stock->lock);
+	}
+}
+
+void memcg_freeze_stocks(struct mem_cgroup *memcg)
+{
+	struct mem_cgroup *pos;
+
+	obj_cgroups_fork_prepare(); /* no stock comes or goes */
+	for_each_memcg(pos, memcg)
+		memcg_for_each_objcg(pos, freeze_all, NULL);
+	os_membarrier(); /* pairs with barrier() in obj_stock_charge() */
+}
+
+void memcg_thaw_stocks(struct mem_cgroup *memcg)
+{
+	struct mem_cgroup *pos;
+
+	for_each_memcg(pos, memcg)
+		memcg_for_each_objcg(pos, thaw_all, NULL);
+	obj_cgroups_fork_done();
+}
+
+void obj_cgroup_sum_stocks(struct obj_cgroup *objcg,
+			   struct obj_stock_totals *totals)
+{
+	struct obj_stock *stock;
+
+	totals->leftover += READ_ONCE(objcg->nr_charged_bytes);
+	totals->live += READ_ONCE(objcg->live_base);
+	totals->span += READ_ONCE(objcg->span_bytes);
+	totals->manual += READ_ONCE(objcg->manual_base);
+	list_for_each_entry(stock, &objcg->stocks, list) {
+		int64_t limit = READ_ONCE(stock->limit);
+		int64_t used = READ_ONCE(stock->used);
+
+		if (limit == INT64_MIN) /* frozen: it waits in revoked */
+			limit = 0;
+		totals->stock += limit + READ_ONCE(stock->revoked) - used;
+		totals->live += used;
+		totals->manual += READ_ONCE(stock->manual);
+	}
+}

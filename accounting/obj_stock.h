@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Byte stocks: charged in batches, handed out without an atomic.
+ *
+ * A stock is used by one thread, its owner, and may be revoked by any other.
+ * The bytes in it are limit - used. The owner writes used and only reads
+ * limit; everybody else reads used and writes limit, under stock->lock. So
+ * revoking needs no word from the owner, running, sleeping or gone:
+ *
+ *   owner (charge)                    obj_stock_revoke()
+ *   ------------------------          ------------------------------
+ *   used += size                      lock
+ *   barrier()                         revoked += limit - used
+ *   if (used > limit)                 limit = used
+ *       slow path, locks              unlock
+ *                                     os_membarrier()
+ *                                     lock
+ *                                     take back what the owner used
+ *                                     beyond limit; uncharge revoked
+ *
+ * Either the owner's check sees the new limit, or the revoker's second look
+ * sees the new used. used counts what was taken minus what was put back, by
+ * this owner, and may be negative: the frees of others' allocations are
+ * credited here too. Its sum over all stocks is what is live.
+ */
+#ifndef ACCOUNTING_OBJ_STOCK_H
+#define ACCOUNTING_OBJ_STOCK_H
+
+#include "accounting/obj_cgroup.h"
+#include "alloc/base/os.h"
+
+/* Pages charged at once; also the most that a stock holds. */
+#define MEMCG_CHARGE_BATCH 64
+#define STOCK_MAX ((int64_t)MEMCG_CHARGE_BATCH << PAGE_SHIFT)
+
+struct obj_stock {
+	int64_t used; /* owner writes, all read */
+	int64_t limit; /* written under lock, owner reads bare */
+	int64_t floor; /* limit - STOCK_MAX, likewise */
+	struct obj_cgroup *objcg; /* const while attached; holds a reference */
+
+	struct lock lock;
+	uint32_t batch; /* pages of the next charge; lock */
+	int64_t revoked; /* charged, on its way out; lock */
+	int64_t published; /* used as of the last publication; owner */
+	int64_t manual; /* the part of used charged through the API; owner */
+	struct list_head list; /* objcg->stocks; objcg_lock() */
+};
+
+/* Takes a reference of @objcg. The stock must be detached. */
+void obj_stock_attach(struct obj_stock *stock, struct obj_cgroup *objcg);
+
+/*
+ * Settles the stock and drops its reference; it may be attached again. The
+ * caller is the owner. No lock may be held.
+ */
+void obj_stock_detach(struct obj_stock *stock);
+
+/*
+ * The slow half of a charge: used already contains @size and is beyond limit.
+ * Returns 0, or -ENOMEM with @size taken back out of used.
+ */
+int obj_stock_refill(struct obj_stock *stock, gfp_t gfp, size_t size);
+
+/* The slow half of an uncharge: used is below floor. */
+void obj_stock_flush(struct obj_stock *stock);
+
+/* Uncharges all the stock can spare; the caller is the owner. */
+void obj_stock_settle(struct obj_stock *stock);
+
+/* Revokes every stock of the subtree, parked, running or asleep. */
+void memcg_drain_stocks(struct mem_cgroup *memcg);
+
+static __always_inline_fn int obj_stock_charge(struct obj_stock *stock,
+					       gfp_t gfp, size_t size)
+{
+	int64_t used = READ_ONCE(stock->used) + (int64_t)size;
+
+	WRITE_ONCE(stock->used, used);
+	barrier(); /* pairs with os_membarrier() in memcg_drain_stocks() */
+	if (likely(used <= READ_ONCE(stock->limit)))
+		return 0;
+	return obj_stock_refill(stock, gfp, size);
+}
+
+/* Puts bytes back. Returns whether the stock holds too much now. */
+static __always_inline_fn bool obj_stock_credit(struct obj_stock *stock,
+						size_t size)
+{
+	int64_t used = READ_ONCE(stock->used) - (int64_t)size;
+
+	WRITE_ONCE(stock->used, used);
+	barrier(); /* likewise */
+	return used < READ_ONCE(stock->floor);
+}
+
+/* ---- Stopping everybody at their next charge or credit ------------------ */
+
+struct obj_stock_totals {
+	int64_t stock; /* bytes in stocks */
+	int64_t leftover; /* nr_charged_bytes */
+	int64_t live; /* bytes handed out, spans included */
+	int64_t span; /* of them, in spans */
+	int64_t manual; /* of them, charged through the API */
+};
+
+/*
+ * Holds all stocks of the subtree: whoever charges or credits waits until the
+ * thaw. What was under way ends by itself soon. The caller holds cgroup_lock
+ * until then.
+ */
+void memcg_freeze_stocks(struct mem_cgroup *memcg);
+void memcg_thaw_stocks(struct mem_cgroup *memcg);
+
+/* Adds what one objcg has; exact between freeze and thaw. cgroup_lock. */
+void obj_cgroup_sum_stocks(struct obj_cgroup *objcg,
+			   struct obj_stock_totals *totals);
+
+#endif

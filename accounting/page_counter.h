@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hierarchical counters in pages of PAGE_SIZE.
+ *
+ * A charge is made in the counter and all its ancestors or in none. Usage never
+ * passes max, not even for a moment: each level is compared and exchanged, so
+ * two charges that race near the limit do not refuse each other for pages that
+ * neither gets. Only __GFP_NOFAIL charges go past.
+ */
+#ifndef ACCOUNTING_PAGE_COUNTER_H
+#define ACCOUNTING_PAGE_COUNTER_H
+
+#include "accounting/counters.h"
+
+struct page_counter {
+	struct counters_record *record; /* const after creation */
+	struct page_counter *parent; /* const; NULL for the root */
+};
+
+/*
+ * Returns whether the pages were charged; if not, *@fail is the counter whose
+ * limit was in the way.
+ */
+bool page_counter_try_charge(struct page_counter *counter, int64_t pages,
+			     struct page_counter **fail);
+
+/* Charges past any limit. */
+void page_counter_charge(struct page_counter *counter, int64_t pages);
+
+void page_counter_uncharge(struct page_counter *counter, int64_t pages);
+
+/* Pages that may be charged before the nearest limit; racy by nature. */
+int64_t page_counter_margin(const struct page_counter *counter);
+
+#endif

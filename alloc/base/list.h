@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Circular doubly linked list. An unlinked node points at itself, so that
+ * list_empty(node) tells whether it is on a list.
+ */
+#ifndef ALLOC_BASE_LIST_H
+#define ALLOC_BASE_LIST_H
+
+#include "alloc/base/compiler.h"
+
+struct list_head {
+	struct list_head *next, *prev;
+};
+
+#define LIST_HEAD_INIT(name) { &(name), &(name) }
+
+static inline void list_init(struct list_head *head)
+{
+	head->next = head;
+	head->prev = head;
+}
+
+static inline bool list_empty(const struct list_head *head)
+{
+	return head->next == head;
+}
+
+static inline void list_add(struct list_head *node, struct list_head *head)
+{
+	node->next = head->next;
+	node->prev = head;
+	head->next->prev = node;
+	head->next = node;
+}
+
+static inline void list_add_tail(struct list_head *node, struct list_head *head)
+{
+	list_add(node, head->prev);
+}
+
+static inline void list_del_init(struct list_head *node)
+{
+	node->prev->next = node->next;
+	node->next->prev = node->prev;
+	list_init(node);
+}
+
+/* Moves all of @from to the end of @to; @from is left empty. */
+static inline void list_splice_tail(struct list_head *from, struct list_head *to)
+{
+	if (list_empty(from))
+		return;
+	from->next->prev = to->prev;
+	to->prev->next = from->next;
+	from->prev->next = to;
+	to->prev = from->prev;
+	list_init(from);
+}
+
+#define list_first_entry(head, type, member) \
+	container_of((head)->next, type, member)
+
+#define list_for_each_entry(pos, head, member) \
+	for (pos = container_of((head)->next, __typeof__(*pos), member); \
+	     &pos->member != (head); \
+	     pos = container_of(pos->member.next, __typeof__(*pos), member))
+
+/* @pos may be unlinked in the body. */
+#define list_for_each_entry_safe(pos, tmp, head, member) \
+	for (pos = container_of((head)->next, __typeof__(*pos), member), \
+	    tmp = container_of(pos->member.next, __typeof__(*pos), member); \
+	     &pos->member != (head); \
+	     pos = tmp, \
+	    tmp = container_of(tmp->member.next, __typeof__(*tmp), member))
+
+/*
+ * List with a one-word head, for tables of many short lists. An unlinked node
+ * has pprev NULL.
+ */
+struct hlist_node {
+	struct hlist_node *next, **pprev;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
+static inline void hlist_add_head(struct hlist_node *node,
+				  struct hlist_head *head)
+{
+	node->next = head->first;
+	if (head->first)
+		head->first->pprev = &node->next;
+	head->first = node;
+	node->pprev = &head->first;
+}
+
+static inline void hlist_del_init(struct hlist_node *node)
+{
+	if (!node->pprev)
+		return;
+	*node->pprev = node->next;
+	if (node->next)
+		node->next->pprev = node->pprev;
+	node->next = NULL;
+	node->pprev = NULL;
+}
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+#include "alloc/base/os.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "alloc/base/atomic.h"
+
+#define AREA_ALIGN (4ul << 20)
+
+/* Where the kernel puts nothing by itself: between heaps and mmap's top. */
+#define WINDOW_BASE 0x200000000000ul
+#define WINDOW_STEP (4ul << 40)
+#define WINDOWS 16
+
+size_t os_page_size(void)
+{
+	static size_t page_size;
+
+	if (unlikely(!READ_ONCE(page_size)))
+		WRITE_ONCE(page_size, (size_t)sysconf(_SC_PAGESIZE));
+	return READ_ONCE(page_size);
+}
+
+static bool address_space_is_limited(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_AS, &limit) == 0 &&
+	       limit.rlim_cur != RLIM_INFINITY;
+}
+
+static bool area_reserve(struct os_area *area, size_t size)
+{
+	size_t padded = size + AREA_ALIGN;
+	char *addr = mmap(NULL, padded, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *base;
+
+	if (addr == MAP_FAILED)
+		return false;
+	base = (char *)round_up_to((size_t)addr, AREA_ALIGN);
+	if (base > addr)
+		munmap(addr, (size_t)(base - addr));
+	munmap(base + size, AREA_ALIGN - (size_t)(base - addr));
+	area->base = base;
+	area->reserved = size;
+	area->whole = true;
+	return true;
+}
+
+/* Each area gets a window of its own; no address space is used up yet. */
+static int area_place(struct os_area *area, size_t size)
+{
+	static unsigned int windows_used;
+	unsigned int window =
+		__atomic_fetch_add(&windows_used, 1, __ATOMIC_RELAXED);
+
+	if (window >= WINDOWS)
+		return -ENOMEM;
+	area->base = (char *)(WINDOW_BASE + window * WINDOW_STEP);
+	area->reserved = min_t(size_t, size, WINDOW_STEP);
+	area->whole = false;
+	return 0;
+}
+
+int os_area_init(struct os_area *area, size_t size, size_t least)
+{
+	int saved_errno = errno;
+	int ret = 0;
+
+	area->committed = 0;
+	if (address_space_is_limited()) {
+		ret = area_place(area, size);
+	} else {
+		while (!area_reserve(area, size)) {
+			size /= 2;
+			if (size < least) {
+				ret = area_place(area, least);
+				break;
+			}
+		}
+	}
+	errno = saved_errno;
+	return ret;
+}
+
+int os_area_commit(struct os_area *area, size_t size)
+{
+	int saved_errno = errno;
+	char *end = area->base + area->committed;
+	size_t more;
+
+	size = round_up_to(size, os_page_size());
+	if (size <= area->committed)
+		return 0;
+	if (size > area->reserved)
+		return -ENOMEM;
+	more = size - area->committed;
+	if (area->whole) {
+		if (mprotect(end, more, PROT_READ | PROT_WRITE)) {
+			errno = saved_errno;
+			return -ENOMEM;
+		}
+	} else {
+		char *addr = mmap(end, more, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+					  MAP_FIXED_NOREPLACE,
+				  -1, 0);
+
+		errno = saved_errno;
+		if (addr == MAP_FAILED)
+			return -ENOMEM;
+		if (addr != end) { /* a kernel that takes the address for a hint */
+			munmap(addr, more);
+			return -ENOMEM;
+		}
+	}
+	WRITE_ONCE(area->committed, size);
+	return 0;
+}
+
+void os_purge(void *addr, size_t len)
+{
+	int saved_errno = errno;
+
+	/* Fails only on locked memory; such a program wants it resident. */
+	if (madvise(addr, len, MADV_DONTNEED))
+		__builtin_memset(addr, 0, len);
+	errno = saved_errno;
+}
+
+int os_move(void *from, void *to, size_t len)
+{
+	int saved_errno = errno;
+	int ret = 0;
+
+	if (mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED)
+		ret = -ENOMEM;
+	else if (mmap(from, len, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+		      -1, 0) == MAP_FAILED) {
+		/* No hole may stay behind: put the pages back. */
+		mremap(to, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, from);
+		mmap(to, len, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+		     0);
+		ret = -ENOMEM;
+	}
+	errno = saved_errno;
+	return ret;
+}
+
+int os_membarrier(void)
+{
+	static int state; /* 0 unknown, 1 registered, -1 missing */
+	int saved_errno = errno;
+	int ret = 0;
+
+	if (READ_ONCE(state) == 0) {
+		long err = syscall(SYS_membarrier,
+				   MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0,
+				   0);
+
+		WRITE_ONCE(state, err ? -1 : 1);
+	}
+	if (READ_ONCE(state) < 0 ||
+	    syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0))
+		ret = -ENOSYS;
+	errno = saved_errno;
+	return ret;
+}
+
+uint64_t os_clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void os_futex_wait(uint32_t *word, uint32_t value)
+{
+	int saved_errno = errno;
+
+	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+	errno = saved_errno;
+}
+
+void os_futex_wake(uint32_t *word)
+{
+	int saved_errno = errno;
+
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	errno = saved_errno;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All we ask of the kernel: address space, futexes, the process-wide barrier,
+ * a coarse clock. errno is kept by every call.
+ */
+#ifndef ALLOC_BASE_OS_H
+#define ALLOC_BASE_OS_H
+
+#include "alloc/base/compiler.h"
+
+/* The unit of page runs, page counters and the page map, on every machine. */
+#define PAGE_SHIFT 12
+#define PAGE_SIZE (1ul << PAGE_SHIFT)
+
+/* The kernel's page size: PAGE_SIZE or a multiple. Const after the first call. */
+size_t os_page_size(void);
+
+/*
+ * A contiguous piece of address space that grows at its end. Where address
+ * space is free it is reserved whole at once; under RLIMIT_AS, or where the
+ * kernel refuses, it is mapped step by step in a range that nobody else is
+ * given by the kernel.
+ */
+struct os_area {
+	char *base; /* const after os_area_init() */
+	size_t reserved; /* largest size; const after os_area_init() */
+	size_t committed; /* readable and writable bytes; the user's lock */
+	bool whole; /* the address space up to reserved is ours */
+};
+
+/*
+ * Reserves @size bytes, or as much as there is, at least @least.
+ * Returns 0 or -ENOMEM.
+ */
+int os_area_init(struct os_area *area, size_t size, size_t least);
+
+/*
+ * Makes the first @size bytes usable; what is new reads as zero.
+ * Returns 0, or -ENOMEM with nothing changed.
+ */
+int os_area_commit(struct os_area *area, size_t size);
+
+/* Gives the pages back; the range stays usable and reads as zero. */
+void os_purge(void *addr, size_t len);
+
+/*
+ * Moves the pages of [@from, @from + @len) to @to without copying them; both
+ * ranges lie in committed areas. @from stays usable and reads as zero.
+ * Returns 0, or -ENOMEM with nothing moved.
+ */
+int os_move(void *from, void *to, size_t len);
+
+/*
+ * A full barrier in every running thread of the process: what they stored
+ * before it is visible after it, what they load after it is fresh.
+ * Returns 0, or -ENOSYS where the kernel has none.
+ */
+int os_membarrier(void);
+
+uint64_t os_clock_ms(void);
+
+void os_futex_wait(uint32_t *word, uint32_t value);
+void os_futex_wake(uint32_t *word);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From an address to the handle of what lies there.
+ *
+ * All pages come from one contiguous area, so "is this address ours" is a
+ * subtraction and a compare, and the map is a flat array with four bytes for
+ * each PAGE_SIZE. A handle of 0 means nothing that was handed out.
+ */
+#ifndef ALLOC_PAGES_PAGE_MAP_H
+#define ALLOC_PAGES_PAGE_MAP_H
+
+#include "alloc/base/atomic.h"
+#include "alloc/base/os.h"
+
+struct page_map {
+	char *base; /* const after page_runs_init() */
+	size_t size; /* bytes; grows under page_run_lock */
+	uint32_t *handles; /* const after page_runs_init() */
+};
+
+extern struct page_map page_map;
+
+/*
+ * Any address will do. Racy by intent: a caller that passes a live object's
+ * address got that address after the handle was written.
+ */
+static inline uint32_t page_map_get(const void *addr)
+{
+	size_t offset = (size_t)addr - (size_t)page_map.base;
+
+	if (unlikely(offset >= READ_ONCE(page_map.size)))
+		return 0;
+	return READ_ONCE(page_map.handles[offset >> PAGE_SHIFT]);
+}
+
+static inline void page_map_set(const void *addr, size_t npages, uint32_t handle)
+{
+	size_t first = (size_t)((const char *)addr - page_map.base) >> PAGE_SHIFT;
+
+	for (size_t i = 0; i < npages; i++)
+		WRITE_ONCE(page_map.handles[first + i], handle);
+}
+
+#endif

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+#include "alloc/pages/page_run.h"
+
+#include <errno.h>
+
+#include "alloc/base/lock.h"
+#include "alloc/base/message.h"
+#include "alloc/base/os.h"
+#include "alloc/pages/page_bins.h"
+#include "alloc/pages/page_map.h"
+
+#define AREA_RESERVE (1ul << 40)
+#define AREA_LEAST (1ul << 30)
+#define COMMIT_LEAST (1ul << 20)
+#define COMMIT_MOST (64ul << 20)
+
+/* The clock of freed_at: ticks of 64 ms. */
+#define TICK_SHIFT 6
+#define DECAY_TICKS 16 /* about a second */
+#define DIRTY_LEAST ((64ul << 20) >> PAGE_SHIFT)
+
+struct page_map page_map;
+
+static struct lock page_run_lock = LOCK_INIT(LOCK_RANK_PAGES);
+
+/* All below: page_run_lock. */
+static struct os_area page_area;
+static struct os_area handle_area;
+static struct os_area tag_area;
+static struct page_tag *tags;
+static struct page_bins dirty_bins, zero_bins;
+static uint32_t top = 1; /* pages from here on were never handed out */
+static size_t pages_used;
+static uint32_t last_decay;
+
+static void *page_addr(uint32_t page)
+{
+	return page_area.base + ((size_t)page << PAGE_SHIFT);
+}
+
+static uint32_t page_number(const void *addr)
+{
+	return (uint32_t)((size_t)((const char *)addr - page_area.base) >>
+			  PAGE_SHIFT);
+}
+
+static struct page_bins *bins_of(enum page_state state)
+{
+	return state == PAGE_DIRTY ? &dirty_bins : &zero_bins;
+}
+
+static uint32_t now_ticks(void)
+{
+	return (uint32_t)(os_clock_ms() >> TICK_SHIFT) & ((1u << 30) - 1);
+}
+
+int page_runs_init(void)
+{
+	size_t pages;
+
+	if (os_area_init(&page_area, AREA_RESERVE, AREA_LEAST))
+		return -ENOMEM;
+	pages = page_area.reserved >> PAGE_SHIFT;
+	if (os_area_init(&handle_area, pages * sizeof(uint32_t), PAGE_SIZE) ||
+	    os_area_init(&tag_area, pages * sizeof(struct page_tag), PAGE_SIZE))
+		return -ENOMEM;
+	tags = (struct page_tag *)tag_area.base;
+	dirty_bins.tags = tags;
+	zero_bins.tags = tags;
+	page_map.base = page_area.base;
+	page_map.handles = (uint32_t *)handle_area.base;
+	/* Page 0 stands for "none" in the lists; kernel pages may be larger. */
+	top = (uint32_t)(os_page_size() >> PAGE_SHIFT);
+	return 0;
+}
+
+/* Makes @pages pages usable, counted from the start, with their tags. */
+static int commit_pages(size_t pages)
+{
+	size_t size = pages << PAGE_SHIFT;
+	size_t wanted;
+
+	if (size <= page_area.committed)
+		return 0;
+	if (size > page_area.reserved)
+		return -ENOMEM;
+	wanted = page_area.committed / 8;
+	wanted = min_t(size_t, max_t(size_t, wanted, COMMIT_LEAST), COMMIT_MOST);
+	wanted = min_t(size_t, page_area.committed + wanted, page_area.reserved);
+	for (size_t try = max_t(size_t, wanted, size);; try = size) {
+		size_t n = round_up_to(try, os_page_size()) >> PAGE_SHIFT;
+
+		/* One tag more: the page after the last is looked at. */
+		if (!os_area_commit(&handle_area, n * sizeof(uint32_t)) &&
+		    !os_area_commit(&tag_area, (n + 1) * sizeof(*tags)) &&
+		    !os_area_commit(&page_area, n << PAGE_SHIFT))
+			break;
+		if (try == size)
+			return -ENOMEM;
+	}
+	WRITE_ONCE(page_map.size, page_area.committed);
+	return 0;
+}
+
+/*
+ * Puts [@first, @first + @npages) into the bins of @state, joined with free
+ * neighbours of the same state.
+ */
+static void insert_run(uint32_t first, uint32_t npages, enum page_state state)
+{
+	struct page_bins *bins = bins_of(state);
+	struct page_tag *left = &tags[first - 1];
+	struct page_tag *right = &tags[first + npages];
+
+	if (left->state == state) {
+		uint32_t n = left->npages;
+
+		page_bins_del(bins, first - n);
+		first -= n;
+		npages += n;
+	}
+	if (first + npages < top && right->state == state) {
+		uint32_t n = right->npages;
+
+		page_bins_del(bins, first + npages);
+		npages += n;
+	}
+	page_bins_add(bins, first, npages, state, now_ticks());
+}
+
+/* The part of a free run that lies at an aligned address, or 0. */
+static uint32_t aligned_start(uint32_t first, uint32_t npages, uint32_t want,
+			      size_t align)
+{
+	size_t addr = round_up_to((size_t)page_addr(first), align);
+	uint32_t start = page_number((void *)addr);
+
+	return start + want <= first + npages ? start : 0;
+}
+
+/* Takes @npages at @start out of the free run at @first; the rest stays free. */
+static void take_from(struct page_bins *bins, uint32_t first, uint32_t start,
+		      uint32_t npages)
+{
+	enum page_state state = tags[first].state;
+	uint32_t end = first + tags[first].npages;
+	uint32_t freed_at = tags[first].freed_at;
+
+	page_bins_del(bins, first);
+	if (start > first)
+		page_bins_add(bins, first, start - first, state, freed_at);
+	if (end > start + npages)
+		page_bins_add(bins, start + npages, end - start - npages, state,
+			      freed_at);
+	tags[start].state = PAGE_USED;
+	tags[start + npages - 1].state = PAGE_USED;
+}
+
+static uint32_t alloc_from_bins(struct page_bins *bins, uint32_t npages,
+				size_t align)
+{
+	/* A run that fits wherever it starts. */
+	uint32_t slack = (uint32_t)((align >> PAGE_SHIFT) - 1);
+	uint32_t first = page_bins_find(bins, npages);
+	uint32_t start;
+
+	if (!first)
+		return 0;
+	start = aligned_start(first, tags[first].npages, npages, align);
+	if (!start) {
+		first = page_bins_find(bins, npages + slack);
+		if (!first)
+			return 0;
+		start = aligned_start(first, tags[first].npages, npages, align);
+	}
+	take_from(bins, first, start, npages);
+	return start;
+}
+
+static uint32_t alloc_from_top(uint32_t npages, size_t align)
+{
+	size_t addr = round_up_to((size_t)page_addr(top), align);
+	uint32_t start = page_number((void *)addr);
+	uint32_t old_top = top;
+
+	if (commit_pages((size_t)start + npages))
+		return 0;
+	top = start + npages;
+	tags[start].state = PAGE_USED;
+	tags[top - 1].state = PAGE_USED;
+	if (start > old_top)
+		insert_run(old_top, start - old_top, PAGE_ZERO);
+	return start;
+}
+
+/* Back to the kernel, and over to the zero runs. */
+static size_t purge_run(uint32_t first)
+{
+	uint32_t npages = tags[first].npages;
+
+	page_bins_del(&dirty_bins, first);
+	os_purge(page_addr(first), (size_t)npages << PAGE_SHIFT);
+	insert_run(first, npages, PAGE_ZERO);
+	return (size_t)npages << PAGE_SHIFT;
+}
+
+/* Purges the dirty runs that were freed @age ticks ago or before. */
+static size_t purge_older(uint32_t now, uint32_t age)
+{
+	size_t purged = 0;
+
+	for (unsigned int bin = 0; bin < PAGE_BINS; bin++) {
+		uint32_t first = dirty_bins.head[bin];
+
+		while (first) {
+			uint32_t next = tags[first].next;
+
+			if (((now - tags[first].freed_at) & ((1u << 30) - 1)) >=
+			    age)
+				purged += purge_run(first);
+			first = next;
+		}
+	}
+	return purged;
+}
+
+static void decay(void)
+{
+	uint32_t now = now_ticks();
+
+	if (dirty_bins.npages > max_t(size_t, DIRTY_LEAST, pages_used / 2)) {
+		purge_older(now, 0);
+	} else if (((now - last_decay) & ((1u << 30) - 1)) >= DECAY_TICKS / 4) {
+		last_decay = now;
+		purge_older(now, DECAY_TICKS);
+	}
+}
+
+void *page_run_alloc(size_t npages, size_t align, bool *zeroed)
+{
+	uint32_t n, start;
+
+	align = max_t(size_t, align, os_page_size());
+	npages = round_up_to(npages << PAGE_SHIFT, os_page_size()) >> PAGE_SHIFT;
+	if (npages + (align >> PAGE_SHIFT) > page_area.reserved >> PAGE_SHIFT)
+		return NULL;
+	n = (uint32_t)npages;
+	lock(&page_run_lock);
+	*zeroed = false;
+	start = alloc_from_bins(&dirty_bins, n, align);
+	if (!start) {
+		*zeroed = true;
+		start = alloc_from_bins(&zero_bins, n, align);
+		if (!start)
+			start = alloc_from_top(n, align);
+	}
+	if (!start && dirty_bins.npages) {
+		/* Dirty and zero neighbours join only now. */
+		purge_older(now_ticks(), 0);
+		start = alloc_from_bins(&zero_bins, n, align);
+	}
+	if (start)
+		pages_used += n;
+	unlock(&page_run_lock);
+	return start ? page_addr(start) : NULL;
+}
+
+void page_run_free(void *addr, size_t npages)
+{
+	npages = round_up_to(npages << PAGE_SHIFT, os_page_size()) >> PAGE_SHIFT;
+	lock(&page_run_lock);
+	pages_used -= npages;
+	insert_run(page_number(addr), (uint32_t)npages, PAGE_DIRTY);
+	decay();
+	unlock(&page_run_lock);
+}
+
+bool page_run_extend(void *addr, size_t npages, size_t more, bool *zeroed)
+{
+	uint32_t end = page_number(addr) + (uint32_t)npages;
+	bool done = false;
+
+	lock(&page_run_lock);
+	if (end == top) {
+		*zeroed = true;
+		done = !commit_pages((size_t)end + more);
+		if (done)
+			top = end + (uint32_t)more;
+	} else if (tags[end].state != PAGE_USED && tags[end].npages >= more) {
+		*zeroed = tags[end].state == PAGE_ZERO;
+		take_from(bins_of(tags[end].state), end, end, (uint32_t)more);
+		done = true;
+	}
+	if (done) {
+		tags[end + more - 1].state = PAGE_USED;
+		pages_used += more;
+	}
+	unlock(&page_run_lock);
+	return done;
+}
+
+size_t page_runs_purge(void)
+{
+	size_t purged;
+
+	lock(&page_run_lock);
+	purged = purge_older(now_ticks(), 0);
+	unlock(&page_run_lock);
+	return purged;
+}
+
+void page_runs_stats(struct page_run_stats *stats)
+{
+	lock(&page_run_lock);
+	stats->used = pages_used;
+	stats->dirty = dirty_bins.npages;
+	stats->mapped = page_area.committed >> PAGE_SHIFT;
+	unlock(&page_run_lock);
+}
+
+static size_t validate_bins(const struct page_bins *bins, enum page_state state)
+{
+	size_t npages = 0;
+
+	for (unsigned int bin = 0; bin < PAGE_BINS; bin++) {
+		for (uint32_t first = bins->head[bin]; first;
+		     first = tags[first].next) {
+			const struct page_tag *tag = &tags[first];
+			const struct page_tag *last = tag + tag->npages - 1;
+
+			if (tag->state != state || last->state != state ||
+			    last->npages != tag->npages ||
+			    tag[-1].state == state)
+				die("page run %u of %u pages: bad tags", first,
+				    tag->npages);
+			npages += tag->npages;
+		}
+	}
+	if (npages != bins->npages)
+		die("page bins hold %zu pages, not %zu", npages, bins->npages);
+	return npages;
+}
+
+void page_runs_validate(void)
+{
+	size_t free_pages, first = os_page_size() >> PAGE_SHIFT;
+
+	lock(&page_run_lock);
+	free_pages = validate_bins(&dirty_bins, PAGE_DIRTY) +
+		     validate_bins(&zero_bins, PAGE_ZERO);
+	if (first + pages_used + free_pages != top)
+		die("page runs: %zu used and %zu free of %u", pages_used,
+		    free_pages, top);
+	unlock(&page_run_lock);
+}
+
+void page_runs_fork_prepare(void)
+{
+	lock(&page_run_lock);
+}
+
+void page_runs_fork_done(void)
+{
+	unlock(&page_run_lock);
+}

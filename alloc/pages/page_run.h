@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page runs: contiguous pages, in units of PAGE_SIZE.
+ *
+ * Free runs are kept whole, joined with their free neighbours, in bins by
+ * length. A run that was used (dirty) and one that reads as zero are kept
+ * apart: the first is resident and is handed out first, the second saves a
+ * calloc its clearing. Dirty runs go back to the kernel after a decay time, or
+ * at once when there is more dirty memory than the process has use for.
+ *
+ * All functions may be called from any thread; they take page_run_lock.
+ */
+#ifndef ALLOC_PAGES_PAGE_RUN_H
+#define ALLOC_PAGES_PAGE_RUN_H
+
+#include "alloc/base/compiler.h"
+
+/* Before everything else, once. Returns 0 or -ENOMEM. */
+int page_runs_init(void);
+
+/*
+ * @align: in bytes, a power of two; 0 for a page's own.
+ * Returns NULL if the kernel refuses. *@zeroed: whether the run reads as zero.
+ */
+void *page_run_alloc(size_t npages, size_t align, bool *zeroed);
+
+/* @npages: the length of a run, or of its tail that is given back. */
+void page_run_free(void *addr, size_t npages);
+
+/*
+ * Makes the run longer by @more pages without moving it. Returns whether that
+ * was possible; *@zeroed tells of the new pages.
+ */
+bool page_run_extend(void *addr, size_t npages, size_t more, bool *zeroed);
+
+/* Gives all free runs back to the kernel. Returns the number of bytes. */
+size_t page_runs_purge(void);
+
+struct page_run_stats {
+	size_t used; /* pages handed out */
+	size_t dirty; /* free pages that may be resident */
+	size_t mapped; /* pages asked of the kernel so far */
+};
+
+void page_runs_stats(struct page_run_stats *stats);
+
+/* Dies if the bins and tags disagree; for tests and debug builds. */
+void page_runs_validate(void);
+
+void page_runs_fork_prepare(void);
+void page_runs_fork_done(void);
+
+#endif

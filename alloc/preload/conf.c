@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+#include "alloc/preload/conf.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "accounting/size.h"
+#include "alloc/base/message.h"
+
+#define VALUE_MAX 255
+
+static int set_bool(bool *field, const char *value)
+{
+	if (!strcmp(value, "true"))
+		*field = true;
+	else if (!strcmp(value, "false"))
+		*field = false;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int set_group_by(struct conf *conf, const char *value)
+{
+	if (!strcmp(value, "none"))
+		conf->group_by = GROUP_BY_NONE;
+	else if (!strcmp(value, "comm"))
+		conf->group_by = GROUP_BY_COMM;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int set_report(struct conf *conf, const char *value)
+{
+	if (!strcmp(value, "none"))
+		conf->report = REPORT_NONE;
+	else if (!strcmp(value, "text"))
+		conf->report = REPORT_TEXT;
+	else if (!strcmp(value, "json"))
+		conf->report = REPORT_JSON;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int set_max(struct conf *conf, const char *value)
+{
+	return parse_size(value, &conf->max);
+}
+
+static int set_output(struct conf *conf, const char *value)
+{
+	if (!*value)
+		return -EINVAL;
+	strcpy(conf->output, value); /* as long as VALUE_MAX */
+	return 0;
+}
+
+static int set_only_pid(struct conf *conf, const char *value)
+{
+	return parse_size(value, &conf->only_pid);
+}
+
+static int set_verify(struct conf *conf, const char *value)
+{
+	return set_bool(&conf->verify, value);
+}
+
+static int set_abort_conf(struct conf *conf, const char *value)
+{
+	return set_bool(&conf->abort_conf, value);
+}
+
+static int set_confirm_conf(struct conf *conf, const char *value)
+{
+	return set_bool(&conf->confirm_conf, value);
+}
+
+static const struct conf_key {
+	const char *name;
+	const char *values; /* for the message */
+	int (*set)(struct conf *conf, const char *value);
+} keys[] = {
+	{ "group_by", "none, comm", set_group_by },
+	{ "max", "max, or bytes with K, M, G or T", set_max },
+	{ "report", "none, text, json", set_report },
+	{ "output", "a file name", set_output },
+	{ "verify", "true, false", set_verify },
+	{ "only_pid", "a process id", set_only_pid },
+	{ "abort_conf", "true, false", set_abort_conf },
+	{ "confirm_conf", "true, false", set_confirm_conf },
+};
+
+static void complain_key(const char *name)
+{
+	char valid[256] = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		strcat(valid, i ? ", " : "");
+		strcat(valid, keys[i].name);
+	}
+	warn("CGSLAB_CONF: unknown key '%s'; valid keys: %s", name, valid);
+}
+
+/* Returns whether the pair was good. */
+static bool parse_pair(struct conf *conf, char *pair)
+{
+	char *value = strchr(pair, ':');
+
+	if (!value) {
+		warn("CGSLAB_CONF: '%s' is not of the form key:value", pair);
+		return false;
+	}
+	*value++ = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (strcmp(keys[i].name, pair))
+			continue;
+		if (!keys[i].set(conf, value))
+			return true;
+		warn("CGSLAB_CONF: bad value '%s' for '%s'; valid values: %s",
+		     value, pair, keys[i].values);
+		return false;
+	}
+	complain_key(pair);
+	return false;
+}
+
+void conf_parse(struct conf *conf, const char *text)
+{
+	bool good = true;
+
+	while (*text) {
+		size_t len = strcspn(text, ",");
+		char pair[VALUE_MAX + 1];
+
+		if (len > VALUE_MAX) {
+			warn("CGSLAB_CONF: '%.32s...' is too long", text);
+			good = false;
+		} else if (len) {
+			memcpy(pair, text, len);
+			pair[len] = '\0';
+			good &= parse_pair(conf, pair);
+		}
+		text += len + (text[len] == ',');
+	}
+	if (!good && conf->abort_conf)
+		die("CGSLAB_CONF: aborted, as abort_conf:true asks");
+}
+
+void conf_print(const struct conf *conf)
+{
+	static const char *const group_by[] = { "none", "comm" };
+	static const char *const report[] = { "none", "text", "json" };
+	char max[24] = "max";
+
+	if (conf->max != UINT64_MAX)
+		snprintf(max, sizeof(max), "%" PRIu64, conf->max);
+	warn("group_by:%s,max:%s,report:%s,output:%s,verify:%s,abort_conf:%s",
+	     group_by[conf->group_by], max, report[conf->report],
+	     conf->output[0] ? conf->output : "(stderr)",
+	     conf->verify ? "true" : "false",
+	     conf->abort_conf ? "true" : "false");
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* Start and end of a process: configuration, the group's name, the report. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "accounting/mem_cgroup.h"
+#include "alloc/base/message.h"
+#include "alloc/preload/conf.h"
+#include "alloc/preload/group_by.h"
+#include "alloc/preload/report.h"
+#include "alloc/slab/task.h"
+
+static struct conf conf = { .max = UINT64_MAX };
+
+static void name_process(void)
+{
+	const char *program = program_invocation_short_name;
+	char name[MEMCG_NAME_MAX + 1];
+
+	group_name_from(program ? program : "", name, sizeof(name));
+	memcg_rename(process_memcg, name);
+	strncpy(counters_header()->program, name,
+		sizeof(counters_header()->program) - 1);
+}
+
+/* After the handlers of fork, which slab registers at 101. */
+__attribute__((constructor(102))) static void preload_start(void)
+{
+	const char *text = secure_getenv("CGSLAB_CONF");
+	int saved_errno = errno;
+
+	slab_init();
+	name_process();
+	if (text)
+		conf_parse(&conf, text);
+	if (conf.confirm_conf)
+		conf_print(&conf);
+	if (conf.verify || (conf.report != REPORT_NONE && !conf.output[0]))
+		message_keep_stderr();
+	if (conf.max != UINT64_MAX)
+		mem_cgroup_set_max(process_memcg, conf.max);
+	if (conf.group_by == GROUP_BY_COMM)
+		group_by_comm();
+	errno = saved_errno;
+}
+
+static void verify_at_exit(void)
+{
+	struct mem_cgroup_identity sum;
+	int64_t rest;
+
+	if (!mem_cgroup_verify(mem_cgroup_root(), &sum))
+		return;
+	rest = sum.usage - sum.object_bytes - sum.span_bytes - sum.stock_bytes -
+	       sum.leftover_bytes;
+	die("accounting identity is off by %" PRId64 " bytes: usage %" PRId64
+	    ", objects %" PRId64 ", spans %" PRId64 ", stocks %" PRId64
+	    ", leftovers %" PRId64,
+	    rest, sum.usage, sum.object_bytes, sum.span_bytes, sum.stock_bytes,
+	    sum.leftover_bytes);
+}
+
+__attribute__((destructor)) static void preload_end(void)
+{
+	if (conf.verify)
+		verify_at_exit();
+	if (conf.report != REPORT_NONE &&
+	    (!conf.only_pid || conf.only_pid == (uint64_t)getpid()))
+		report_write(&conf);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The path of nearly every allocation and free, inlined into the exported
+ * functions. No atomic, no lock, no RCU; one thread-local word.
+ */
+#ifndef ALLOC_SLAB_FAST_H
+#define ALLOC_SLAB_FAST_H
+
+#include "alloc/slab/heap.h"
+
+/* NULL, with errno ENOMEM. */
+void *slab_alloc_refused(void);
+
+/* The rest of the way, for an empty freelist or a thread without a heap. */
+void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp);
+
+/* Everything but an object of the calling thread's heap. */
+void slab_free_slow(struct slab *slab, void *object, const char *caller);
+
+/* A block larger than KMALLOC_MAX_CACHE_SIZE: a span. */
+void *kmalloc_large(size_t size, size_t align, gfp_t gfp, bool *zeroed);
+
+/* NULL with errno set; the object may read as anything. */
+static __always_inline_fn void *kmalloc_fast(size_t size, gfp_t gfp)
+{
+	struct heap *heap = current_heap;
+	unsigned int class;
+	void *object;
+
+	if (unlikely(size > KMALLOC_MAX_CACHE_SIZE))
+		return kmalloc_large(size, 0, gfp, NULL);
+	class = size_class(size);
+	object = heap->freelist[class];
+	if (unlikely(!object))
+		return slab_alloc_slow(&kmalloc_caches[class], gfp);
+	if (unlikely(obj_stock_charge(&heap->stock, gfp,
+				      size_class_bytes[class])))
+		return slab_alloc_refused();
+	heap->freelist[class] = object_next(object, 0);
+	return object;
+}
+
+/* An object of one of @heap's slabs, which the calling thread owns. */
+static __always_inline_fn void heap_free_object(struct heap *heap,
+						struct slab *slab, void *object,
+						unsigned int offset)
+{
+	bool too_much = obj_stock_credit(&heap->stock, slab->size);
+
+	object_set_next(object, offset, slab->free);
+	slab->free = object;
+	if (unlikely(--slab->countdown == 0))
+		slab_event(heap, slab);
+	if (unlikely(too_much))
+		obj_stock_flush(&heap->stock);
+}
+
+static __always_inline_fn void kfree_fast(void *object, const char *caller)
+{
+	struct slab *slab = slab_of(object);
+	struct heap *heap = current_heap;
+
+	if (likely(READ_ONCE(slab->owner) == (uintptr_t)heap))
+		heap_free_object(heap, slab, object, 0);
+	else
+		slab_free_slow(slab, object, caller);
+}
+
+#endif

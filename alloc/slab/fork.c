@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fork() in a program with threads.
+ *
+ * Every lock is taken before, in rank order, and released after, so slow paths
+ * are whole in the child. The fast path knows no locks: each of the parent's
+ * other threads may be cut between two of its stores. Its stores happened in
+ * order, so a list is whole at every moment; at most one object a thread is
+ * popped or pushed and not counted yet, or a remote list not announced. Heaps
+ * are marked torn, and set right when they are next used.
+ */
+#include <pthread.h>
+
+#include "alloc/base/meta.h"
+#include "alloc/pages/page_run.h"
+#include "alloc/slab/count.h"
+#include "alloc/slab/task.h"
+
+static void for_each_heap(void (*fn)(struct heap *heap))
+{
+	struct mem_cgroup *memcg;
+
+	for_each_memcg(memcg, &root_memcg)
+		for (struct heap *heap = memcg_first_heap(memcg); heap;
+		     heap = heap->next)
+			fn(heap);
+}
+
+static void lock_heap(struct heap *heap)
+{
+	lock_nested(&heap->lock);
+}
+
+static void unlock_heap(struct heap *heap)
+{
+	unlock(&heap->lock);
+}
+
+static void lock_stocks(struct obj_cgroup *objcg, void *arg)
+{
+	struct obj_stock *stock;
+
+	(void)arg;
+	list_for_each_entry(stock, &objcg->stocks, list)
+		lock_nested(&stock->lock);
+}
+
+static void unlock_stocks(struct obj_cgroup *objcg, void *arg)
+{
+	struct obj_stock *stock;
+
+	(void)arg;
+	list_for_each_entry(stock, &objcg->stocks, list)
+		unlock(&stock->lock);
+}
+
+static void for_each_objcg(void (*fn)(struct obj_cgroup *objcg, void *arg))
+{
+	struct mem_cgroup *memcg;
+
+	for_each_memcg(memcg, &root_memcg)
+		memcg_for_each_objcg(memcg, fn, NULL);
+}
+
+static void fork_prepare(void)
+{
+	call_rcu_before_fork(); /* waits for callbacks, which take our locks */
+	rcu_bp_before_fork();
+	lock(&cgroup_lock);
+	lock(&slab_caches_lock);
+	lock(&task_list_lock);
+	for_each_heap(lock_heap);
+	obj_cgroups_fork_prepare();
+	for_each_objcg(lock_stocks);
+	counters_fork_prepare();
+	slab_table_fork_prepare();
+	page_runs_fork_prepare();
+	meta_fork_prepare();
+}
+
+static void fork_release(void)
+{
+	meta_fork_done();
+	page_runs_fork_done();
+	slab_table_fork_done();
+	counters_fork_done();
+	for_each_objcg(unlock_stocks);
+	obj_cgroups_fork_done();
+	for_each_heap(unlock_heap);
+	unlock(&task_list_lock);
+	unlock(&slab_caches_lock);
+	unlock(&cgroup_lock);
+}
+
+static void fork_parent(void)
+{
+	fork_release();
+	rcu_bp_after_fork_parent();
+	call_rcu_after_fork_parent();
+}
+
+static void tear_heap(struct heap *heap)
+{
+	heap->torn = true;
+	if (heap != current_heap)
+		heap_park(heap);
+}
+
+/* What the lost threads had stays charged; their heaps are for the next. */
+static void drop_lost_tasks(void)
+{
+	struct task *task, *tmp;
+	uint32_t lost = 0;
+
+	list_for_each_entry_safe(task, tmp, &task_list, list) {
+		if (task == current_task)
+			continue;
+		for (int i = 0; i < TASK_STOCKS; i++)
+			if (task->stocks[i].objcg)
+				obj_stock_detach(&task->stocks[i]);
+		list_del_init(&task->list);
+		meta_free(task, sizeof(*task));
+		lost++;
+	}
+	if (!lost)
+		return;
+	for_each_heap(tear_heap);
+	slab_count_forked(lost);
+}
+
+static void fork_child(void)
+{
+	fork_release();
+	rcu_bp_after_fork_child();
+	WRITE_ONCE(*counters_owned, 0); /* where the kernel did not */
+	counters_own();
+	drop_lost_tasks();
+	call_rcu_after_fork_child();
+}
+
+/* Not by the first allocation, which may come from within pthread_atfork(). */
+__attribute__((constructor(101))) static void register_fork(void)
+{
+	slab_init();
+	pthread_atfork(fork_prepare, fork_parent, fork_child);
+}

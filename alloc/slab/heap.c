@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+#include "alloc/slab/heap.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "alloc/base/message.h"
+#include "alloc/base/meta.h"
+#include "alloc/base/os.h"
+
+struct heap heap_none;
+
+__thread struct heap *current_heap = &heap_none;
+
+/*
+ * Heaps of closed groups. They are taken and put under the lock of heaps'
+ * birth and death, and looked at by others only through ->owner.
+ */
+static struct lock free_heaps_lock = LOCK_INIT(LOCK_RANK_META);
+static struct heap *free_heaps;
+
+/* ---- The list of a group: memcg->heaps, bit 0 set once closed ----------- */
+
+#define HEAPS_CLOSED 1ul
+
+struct heap *memcg_first_heap(const struct mem_cgroup *memcg)
+{
+	return (struct heap *)(load_acquire(&memcg->heaps) & ~HEAPS_CLOSED);
+}
+
+/* False if the group is closed. */
+static bool memcg_push_heap(struct mem_cgroup *memcg, struct heap *heap)
+{
+	uintptr_t head = READ_ONCE(memcg->heaps);
+
+	do {
+		if (head & HEAPS_CLOSED) /* pairs with memcg_close_heaps() */
+			return false;
+		heap->next = (struct heap *)head;
+	} while (!cmpxchg_release(&memcg->heaps, &head, (uintptr_t)heap));
+	return true;
+}
+
+static bool heap_try_claim(struct heap *heap, struct task *owner)
+{
+	struct task *parked = HEAP_PARKED;
+
+	/* Pairs with the release in heap_park(). */
+	return READ_ONCE(heap->owner) == HEAP_PARKED &&
+	       cmpxchg_acquire(&heap->owner, &parked, owner);
+}
+
+/* ---- Birth and death ---------------------------------------------------- */
+
+static struct heap *heap_alloc(void)
+{
+	struct heap *heap;
+
+	lock(&free_heaps_lock);
+	heap = free_heaps;
+	if (heap)
+		free_heaps = heap->next;
+	unlock(&free_heaps_lock);
+	return heap ? heap : meta_alloc(sizeof(*heap));
+}
+
+/* ->owner stays HEAP_CLOSED: nobody claims it by an old hint. */
+static void heap_free(struct heap *heap)
+{
+	meta_free(heap->extra_freelist, heap->nr_extra * sizeof(void *));
+	meta_free(heap->extra_slots, heap->nr_extra * sizeof(struct heap_slot));
+	heap->extra_freelist = NULL;
+	heap->extra_slots = NULL;
+	heap->nr_extra = 0;
+	lock(&free_heaps_lock);
+	heap->next = free_heaps;
+	free_heaps = heap;
+	unlock(&free_heaps_lock);
+}
+
+static struct heap *heap_create(struct mem_cgroup *memcg, struct task *owner)
+{
+	struct heap *heap = heap_alloc();
+
+	if (!heap) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	lock_init(&heap->lock, LOCK_RANK_HEAP);
+	heap->memcg = memcg;
+	heap->torn = false;
+	obj_stock_attach(&heap->stock, memcg->objcg);
+	WRITE_ONCE(heap->owner, owner);
+	if (!memcg_push_heap(memcg, heap)) {
+		obj_stock_detach(&heap->stock);
+		WRITE_ONCE(heap->owner, HEAP_CLOSED);
+		heap_free(heap);
+		errno = ENODEV;
+		return NULL;
+	}
+	return heap;
+}
+
+struct heap *heap_claim(struct mem_cgroup *memcg, struct task *owner,
+			struct heap *hint)
+{
+	if (hint && heap_try_claim(hint, owner)) {
+		if (likely(hint->memcg == memcg))
+			return hint;
+		heap_park(hint); /* it has moved on to another group */
+	}
+	for (struct heap *heap = memcg_first_heap(memcg); heap; heap = heap->next)
+		if (heap_try_claim(heap, owner))
+			return heap;
+	return heap_create(memcg, owner);
+}
+
+void heap_park(struct heap *heap)
+{
+	/* Pairs with the acquire in heap_try_claim(). */
+	store_release(&heap->owner, HEAP_PARKED);
+}
+
+bool heap_borrow(struct heap *heap)
+{
+	return heap_try_claim(heap, HEAP_BORROWED);
+}
+
+void heap_return(struct heap *heap)
+{
+	heap_park(heap);
+}
+
+/* ---- Offline ------------------------------------------------------------ */
+
+/* Claims the heap for good; false if a thread is inside. */
+static bool heap_close(struct heap *heap)
+{
+	while (!heap_try_claim(heap, HEAP_CLOSED)) {
+		struct task *owner = READ_ONCE(heap->owner);
+
+		if (owner != HEAP_PARKED && owner != HEAP_BORROWED)
+			return false;
+		cpu_relax(); /* a borrower is done soon */
+	}
+	return true;
+}
+
+bool memcg_close_heaps(struct mem_cgroup *memcg)
+{
+	/* Pairs with memcg_push_heap(): no more come. */
+	uintptr_t head = __atomic_fetch_or(&memcg->heaps, HEAPS_CLOSED,
+					   __ATOMIC_ACQ_REL);
+	struct heap *heap, *first = (struct heap *)head;
+
+	for (heap = first; heap; heap = heap->next) {
+		if (heap_close(heap))
+			continue;
+		for (; first != heap; first = first->next)
+			heap_park(first);
+		store_release(&memcg->heaps, head);
+		return false;
+	}
+	return true;
+}
+
+void memcg_release_heaps(struct mem_cgroup *memcg)
+{
+	struct heap *heap = memcg_first_heap(memcg);
+
+	while (heap) {
+		struct heap *next = heap->next;
+
+		heap_disown_slabs(heap);
+		obj_stock_detach(&heap->stock);
+		heap_free(heap);
+		heap = next;
+	}
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include "alloc/slab/kmalloc.h"
+
+#include <string.h>
+
+#include "alloc/base/message.h"
+#include "alloc/pages/page_run.h"
+#include "alloc/slab/fast.h"
+#include "alloc/slab/task.h"
+
+/* Spans of at least so many pages grow by moving their pages. */
+#define MOVE_PAGES 32
+
+/* A shrinking span gives its tail back if that is a quarter or more. */
+#define TRIM_SHIFT 2
+
+static size_t pages_for(size_t size)
+{
+	return round_up_to(size, os_page_size()) >> PAGE_SHIFT;
+}
+
+void *kmalloc_large(size_t size, size_t align, gfp_t gfp, bool *zeroed)
+{
+	struct heap *heap;
+	struct slab *span;
+
+	if (size > PTRDIFF_MAX || !(heap = task_begin_heap()))
+		return slab_alloc_refused();
+	span = span_create(heap->stock.objcg, gfp, pages_for(size), align);
+	task_end_heap(heap);
+	if (!span)
+		return slab_alloc_refused();
+	if (zeroed)
+		*zeroed = span->zeroed;
+	return span->start;
+}
+
+void *kmalloc_zeroed(size_t size, gfp_t gfp)
+{
+	bool zeroed = false;
+	void *block;
+
+	if (unlikely(size > KMALLOC_MAX_CACHE_SIZE))
+		block = kmalloc_large(size, 0, gfp, &zeroed);
+	else
+		block = kmalloc_fast(size, gfp);
+	if (block && !zeroed)
+		memset(block, 0, size);
+	return block;
+}
+
+void *kmalloc_aligned(size_t align, size_t size, gfp_t gfp)
+{
+	if (size > PTRDIFF_MAX || align > PTRDIFF_MAX)
+		return slab_alloc_refused();
+	/* A class that is a multiple of the alignment has aligned objects. */
+	if (align <= PAGE_SIZE &&
+	    round_up_to(max_t(size_t, size, 1), align) <= KMALLOC_MAX_CACHE_SIZE)
+		return kmalloc_fast(round_up_to(max_t(size_t, size, 1), align),
+				    gfp);
+	return kmalloc_large(max_t(size_t, size, 1), align, gfp, NULL);
+}
+
+/* ---- Size of a block ------------------------------------------------------ */
+
+/* The slab of a live block; dies if @block is none. */
+static struct slab *live_slab(const void *block, const char *caller)
+{
+	struct slab *slab = slab_of(block);
+
+	switch (READ_ONCE(slab->kind)) {
+	case SLAB_OBJECTS:
+		if (likely(slab_has_object(slab, block)))
+			return slab;
+		break;
+	case SLAB_SPAN:
+		if (likely(block == slab->start))
+			return slab;
+		break;
+	}
+	die("%s(): invalid pointer %p", caller, block);
+}
+
+static size_t slab_block_size(const struct slab *slab)
+{
+	if (slab->kind == SLAB_SPAN)
+		return slab->npages << PAGE_SHIFT;
+	/* The link behind an object of a user's cache is not his to use. */
+	return slab->cache->owner_tag ? slab->cache->object_size : slab->size;
+}
+
+size_t kmalloc_usable_size(const void *block, const char *caller)
+{
+	return block ? slab_block_size(live_slab(block, caller)) : 0;
+}
+
+/* ---- realloc -------------------------------------------------------------- */
+
+static void *realloc_copy(void *block, size_t old, size_t size, gfp_t gfp,
+			  const char *caller)
+{
+	void *new = kmalloc_fast(size, gfp);
+
+	if (!new)
+		return NULL;
+	memcpy(new, block, min_t(size_t, old, size));
+	kfree_fast(block, caller);
+	return new;
+}
+
+static void *realloc_in_place(void *block, struct slab *span, size_t npages,
+			      gfp_t gfp)
+{
+	return span_resize(span, gfp, npages) ? NULL : block;
+}
+
+void *kmalloc_resize(void *block, size_t size, gfp_t gfp, const char *caller)
+{
+	struct slab *slab = live_slab(block, caller);
+	size_t old = slab_block_size(slab);
+	size_t npages;
+	void *moved;
+
+	if (size > PTRDIFF_MAX)
+		return slab_alloc_refused();
+	if (slab->kind != SLAB_SPAN) {
+		if (size <= old && size > old / 2)
+			return block;
+		return realloc_copy(block, old, size, gfp, caller);
+	}
+	npages = pages_for(size);
+	if (npages == slab->npages ||
+	    (npages < slab->npages && size > KMALLOC_MAX_CACHE_SIZE &&
+	     slab->npages - npages < slab->npages >> TRIM_SHIFT))
+		return block;
+	if (size <= KMALLOC_MAX_CACHE_SIZE)
+		return realloc_copy(block, old, size, gfp, caller);
+	if (realloc_in_place(block, slab, npages, gfp))
+		return block;
+	if (slab->npages < MOVE_PAGES)
+		return realloc_copy(block, old, size, gfp, caller);
+	moved = span_move(slab, gfp, npages);
+	return moved ? moved : realloc_copy(block, old, size, gfp, caller);
+}
+
+/* ---- The API -------------------------------------------------------------- */
+
+void *kmalloc(size_t size, gfp_t gfp)
+{
+	if (unlikely(gfp & __GFP_ZERO))
+		return kmalloc_zeroed(size, gfp);
+	return kmalloc_fast(size, gfp);
+}
+
+void *kzalloc(size_t size, gfp_t gfp)
+{
+	return kmalloc_zeroed(size, gfp);
+}
+
+void *krealloc(void *block, size_t size, gfp_t gfp)
+{
+	size_t old;
+	void *new;
+
+	if (!block)
+		return kmalloc(size, gfp);
+	if (!size) {
+		kfree(block);
+		return NULL;
+	}
+	old = ksize(block);
+	new = kmalloc_resize(block, size, gfp, "krealloc");
+	if (new && (gfp & __GFP_ZERO) && size > old)
+		memset((char *)new + old, 0, size - old);
+	return new;
+}
+
+void kfree(const void *block)
+{
+	kfree_fast((void *)block, "kfree");
+}
+
+size_t ksize(const void *block)
+{
+	return kmalloc_usable_size(block, "ksize");
+}
+
+/* The block is found again from its head, which lies in it. */
+static void free_by_head(struct rcu_head *head)
+{
+	struct slab *slab = slab_of(head);
+
+	if (slab->kind == SLAB_SPAN)
+		kfree(slab->start);
+	else
+		kfree(slab_object(slab, slab_index(slab, head)));
+}
+
+void kvfree_call_rcu(struct rcu_head *head, void *block)
+{
+	if (slab_of(head) != live_slab(block, "kfree_rcu"))
+		die("kfree_rcu(): head %p is not in the first page of block %p",
+		    (void *)head, block);
+	call_rcu(head, free_by_head);
+}
+
+void kvfree_rcu_barrier(void)
+{
+	rcu_barrier();
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+#include "alloc/slab/kmem_cache.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc/base/message.h"
+#include "alloc/base/meta.h"
+#include "alloc/base/os.h"
+#include "alloc/slab/fast.h"
+#include "alloc/slab/task.h"
+
+/* Slabs: the first of a heap hold so many objects, the largest so many bytes. */
+#define FIRST_OBJECTS 4
+#define LARGEST_BYTES (64ul << 10)
+#define LARGEST_OBJECTS 8 /* for objects that would not fit as often */
+
+#define NAME_CHARS (sizeof(((struct kmem_cache *)0)->name) - 1)
+
+struct kmem_cache kmalloc_caches[SIZE_CLASSES];
+
+struct lock slab_caches_lock = LOCK_INIT(LOCK_RANK_CACHES);
+struct list_head slab_caches = LIST_HEAD_INIT(slab_caches);
+static uint32_t next_id = SIZE_CLASSES; /* slab_caches_lock */
+static uint32_t *free_ids; /* slab_caches_lock: of destroyed caches */
+static uint32_t nr_free_ids, max_free_ids;
+
+/* ---- Geometry ------------------------------------------------------------- */
+
+static void set_geometry(struct kmem_cache *cache)
+{
+	size_t first = (size_t)cache->size * FIRST_OBJECTS;
+	size_t largest = max_t(size_t, LARGEST_BYTES,
+			       (size_t)cache->size * LARGEST_OBJECTS);
+
+	cache->min_pages = (uint32_t)(round_up_to(first, os_page_size()) >>
+				      PAGE_SHIFT);
+	cache->max_pages = (uint32_t)(round_up_to(largest, os_page_size()) >>
+				      PAGE_SHIFT);
+}
+
+static void init_kmalloc_cache(struct kmem_cache *cache, unsigned int class)
+{
+	char digits[12];
+	size_t n = 0;
+
+	cache->id = class;
+	cache->size = size_class_bytes[class];
+	cache->object_size = cache->size;
+	set_geometry(cache);
+	for (uint32_t left = cache->size; left; left /= 10)
+		digits[n++] = (char)('0' + left % 10);
+	strcpy(cache->name, "kmalloc-");
+	for (size_t at = strlen(cache->name); n; at++)
+		cache->name[at] = digits[--n];
+}
+
+void kmem_caches_init(void)
+{
+	for (unsigned int class = 0; class < SIZE_CLASSES; class++)
+		init_kmalloc_cache(&kmalloc_caches[class], class);
+}
+
+uint32_t kmem_cache_slots(void)
+{
+	return READ_ONCE(next_id);
+}
+
+/* ---- Creation and destruction --------------------------------------------- */
+
+/*
+ * Where the free-list link may not overwrite the object, it follows it. Links
+ * are at multiples of 8, and objects at multiples of 16: remote lists count so.
+ */
+static void lay_out(struct kmem_cache *cache, unsigned int align)
+{
+	uint32_t size = cache->object_size;
+
+	if (cache->ctor || (cache->flags & SLAB_TYPESAFE_BY_RCU)) {
+		cache->offset = (uint32_t)round_up_to(size, sizeof(void *));
+		size = cache->offset + (uint32_t)sizeof(void *);
+		cache->owner_tag = 1;
+	}
+	if (cache->flags & SLAB_HWCACHE_ALIGN)
+		align = max_t(unsigned int, align, CACHELINE);
+	align = max_t(unsigned int, align, KMALLOC_MIN_SIZE);
+	cache->size = (uint32_t)round_up_to(size, align);
+	set_geometry(cache);
+}
+
+/* slab_caches_lock. */
+static uint32_t take_id(void)
+{
+	return nr_free_ids ? free_ids[--nr_free_ids] : next_id++;
+}
+
+/*
+ * An id is used again only after every heap has lost what it had in the slot:
+ * kmem_cache_destroy() sees to that. slab_caches_lock.
+ */
+static void give_id(uint32_t id)
+{
+	if (nr_free_ids == max_free_ids) {
+		uint32_t max = max_free_ids ? max_free_ids * 2 : 64;
+		uint32_t *ids = meta_alloc(max * sizeof(*ids));
+
+		if (!ids)
+			return; /* the id is not used again */
+		if (free_ids)
+			memcpy(ids, free_ids, nr_free_ids * sizeof(*ids));
+		meta_free(free_ids, max_free_ids * sizeof(*ids));
+		free_ids = ids;
+		max_free_ids = max;
+	}
+	free_ids[nr_free_ids++] = id;
+}
+
+static struct kmem_cache *create_failed(const char *name, slab_flags_t flags,
+					int err)
+{
+	if (flags & SLAB_PANIC)
+		die("kmem_cache_create(\"%s\"): %s", name ? name : "",
+		    strerror(err));
+	errno = err;
+	return NULL;
+}
+
+struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
+				     unsigned int align, slab_flags_t flags,
+				     void (*ctor)(void *object))
+{
+	const slab_flags_t known = SLAB_HWCACHE_ALIGN | SLAB_PANIC |
+				   SLAB_TYPESAFE_BY_RCU | SLAB_ACCOUNT;
+	struct kmem_cache *cache;
+
+	if (!name || !*name || size == 0 || size > KMALLOC_MAX_CACHE_SIZE ||
+	    align > PAGE_SIZE || (align && !is_power_of_two(align)) ||
+	    (flags & ~known))
+		return create_failed(name, flags, EINVAL);
+	slab_init();
+	cache = meta_alloc(sizeof(*cache));
+	if (!cache)
+		return create_failed(name, flags, ENOMEM);
+	cache->object_size = size;
+	cache->flags = flags;
+	cache->ctor = ctor;
+	strncpy(cache->name, name, NAME_CHARS);
+	lay_out(cache, align);
+	if (flags & SLAB_TYPESAFE_BY_RCU)
+		get_default_call_rcu_data(); /* its thread is started here */
+	lock(&slab_caches_lock);
+	cache->id = take_id();
+	list_add_tail(&cache->list, &slab_caches);
+	unlock(&slab_caches_lock);
+	return cache;
+}
+
+static int shrink_heaps(struct mem_cgroup *memcg, void *arg)
+{
+	struct kmem_cache *cache = arg;
+
+	for (struct heap *heap = memcg_first_heap(memcg); heap;
+	     heap = heap->next) {
+		if (heap == current_heap) {
+			heap_trim(heap, cache);
+		} else if (heap_borrow(heap)) {
+			heap_trim(heap, cache);
+			heap_return(heap);
+		}
+	}
+	return 0;
+}
+
+int kmem_cache_shrink(struct kmem_cache *cache)
+{
+	return mem_cgroup_walk(&root_memcg, shrink_heaps, cache);
+}
+
+/*
+ * Without live objects a running thread's heap has at most empty slabs of the
+ * cache. They are taken away under its lock; its freelist and active slab are
+ * the thread's own, which must not use a cache that is being destroyed.
+ */
+static int take_away_slabs(struct mem_cgroup *memcg, void *arg)
+{
+	struct kmem_cache *cache = arg;
+
+	for (struct heap *heap = memcg_first_heap(memcg); heap;
+	     heap = heap->next)
+		heap_trim(heap, cache);
+	return 0;
+}
+
+struct leak_count {
+	const struct kmem_cache *cache;
+	uint64_t objects;
+};
+
+static void count_leaks(struct slab *slab, void *arg)
+{
+	struct leak_count *count = arg;
+
+	if (READ_ONCE(slab->kind) == SLAB_OBJECTS && slab->cache == count->cache)
+		count->objects += slab_count_live(slab);
+}
+
+int kmem_cache_destroy(struct kmem_cache *cache)
+{
+	struct leak_count count = { .cache = cache };
+
+	if (!cache)
+		return 0;
+	kvfree_rcu_barrier();
+	slab_for_each(count_leaks, &count);
+	if (count.objects) {
+		warn("kmem_cache_destroy(\"%s\"): %lu objects are still in use",
+		     cache->name, (unsigned long)count.objects);
+		return -EBUSY;
+	}
+	mem_cgroup_walk(&root_memcg, take_away_slabs, cache);
+	if (cache->flags & SLAB_TYPESAFE_BY_RCU)
+		rcu_barrier();
+	lock(&slab_caches_lock);
+	list_del_init(&cache->list);
+	give_id(cache->id);
+	unlock(&slab_caches_lock);
+	meta_free(cache, sizeof(*cache));
+	return 0;
+}
+
+/* ---- Objects -------------------------------------------------------------- */
+
+void *slab_alloc_refused(void)
+{
+	errno = ENOMEM;
+	return NULL;
+}
+
+void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
+{
+	struct heap *heap = task_begin_heap();
+	void **freelist, *object = NULL;
+
+	if (!heap)
+		return slab_alloc_refused();
+	/* Again if an allocation within the charge took what was there. */
+	while (!object) {
+		if (heap_refill(heap, cache) ||
+		    obj_stock_charge(&heap->stock, gfp, cache->size)) {
+			slab_alloc_refused();
+			break;
+		}
+		freelist = heap_freelist(heap, cache);
+		object = *freelist;
+		if (likely(object))
+			*freelist = object_next(object, cache->offset);
+		else
+			obj_stock_credit(&heap->stock, cache->size);
+	}
+	task_end_heap(heap);
+	return object;
+}
+
+static __always_inline_fn void *cache_alloc(struct kmem_cache *cache, gfp_t gfp)
+{
+	struct heap *heap = current_heap;
+	void **freelist, *object;
+
+	if (unlikely(!heap_has_slot(heap, cache)))
+		return slab_alloc_slow(cache, gfp);
+	freelist = heap_freelist(heap, cache);
+	object = *freelist;
+	if (unlikely(!object))
+		return slab_alloc_slow(cache, gfp);
+	if (unlikely(obj_stock_charge(&heap->stock, gfp, cache->size)))
+		return slab_alloc_refused();
+	*freelist = object_next(object, cache->offset);
+	return object;
+}
+
+void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
+{
+	void *object = cache_alloc(cache, gfp);
+
+	if (object && (gfp & __GFP_ZERO))
+		memset(object, 0, cache->object_size);
+	return object;
+}
+
+void *kmem_cache_zalloc(struct kmem_cache *cache, gfp_t gfp)
+{
+	return kmem_cache_alloc(cache, gfp | __GFP_ZERO);
+}
+
+void kmem_cache_free(struct kmem_cache *cache, void *object)
+{
+	struct slab *slab = slab_of(object);
+	struct heap *heap = current_heap;
+
+	if (likely(READ_ONCE(slab->owner) ==
+		   (uintptr_t)heap + cache->owner_tag) &&
+	    likely(slab->cache == cache)) {
+		heap_free_object(heap, slab, object, cache->offset);
+		return;
+	}
+	if (object && slab->kind == SLAB_OBJECTS && slab->cache != cache)
+		die("kmem_cache_free(): %p is of cache %s, not %s", object,
+		    slab->cache->name, cache->name);
+	slab_free_slow(slab, object, "kmem_cache_free");
+}
+
+size_t kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t count,
+			     void **objects)
+{
+	for (size_t i = 0; i < count; i++) {
+		objects[i] = kmem_cache_alloc(cache, gfp);
+		if (!objects[i]) {
+			kmem_cache_free_bulk(cache, i, objects);
+			errno = ENOMEM;
+			return 0;
+		}
+	}
+	return count;
+}
+
+void kmem_cache_free_bulk(struct kmem_cache *cache, size_t count, void **objects)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (cache)
+			kmem_cache_free(cache, objects[i]);
+		else
+			kfree_fast(objects[i], "kmem_cache_free_bulk");
+	}
+}
+
+unsigned int kmem_cache_size(const struct kmem_cache *cache)
+{
+	return cache->object_size;
+}
+
+const char *kmem_cache_name(const struct kmem_cache *cache)
+{
+	return cache->name;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ALLOC_SLAB_KMEM_CACHE_H
+#define ALLOC_SLAB_KMEM_CACHE_H
+
+#include <cgslab/slab.h>
+
+#include "alloc/base/list.h"
+#include "alloc/base/lock.h"
+#include "alloc/slab/size_class.h"
+
+struct kmem_cache {
+	uint32_t id; /* const: index of its slot in every heap */
+	uint32_t size; /* const: bytes of a slot, and of a charge */
+	uint32_t object_size; /* const: as asked for */
+	uint32_t offset; /* const: of the free-list link in the object */
+	/*
+	 * Const: added to slab->owner. Not 0 where the link must not lie at
+	 * the start of the object, so that the fast path of free(), which
+	 * puts it there, does not take the object for its own.
+	 */
+	uint32_t owner_tag;
+	slab_flags_t flags; /* const */
+	uint32_t min_pages, max_pages; /* const: of its first and later slabs */
+	void (*ctor)(void *object); /* const */
+	int64_t nr_slabs; /* atomic, of all groups */
+	struct list_head list; /* slab_caches_lock */
+	char name[32]; /* const */
+};
+
+/* kmalloc's, by size class; const after kmem_caches_init(). */
+extern struct kmem_cache kmalloc_caches[SIZE_CLASSES];
+
+extern struct lock slab_caches_lock;
+extern struct list_head slab_caches; /* slab_caches_lock; not kmalloc's */
+
+/* Slots a heap needs for all caches there are. */
+uint32_t kmem_cache_slots(void);
+
+void kmem_caches_init(void);
+
+static inline bool kmem_cache_is_kmalloc(const struct kmem_cache *cache)
+{
+	return cache->id < SIZE_CLASSES;
+}
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#include "alloc/slab/remote.h"
+
+#include "alloc/base/message.h"
+#include "alloc/slab/heap.h"
+
+/*
+ * The word: bits 0-31 the first object's offset in units of 16 bytes, plus 1
+ * (0: none); bits 32-62 the count; bit 63 ownerless.
+ */
+#define REMOTE_OWNERLESS (1ull << 63)
+#define REMOTE_COUNT_SHIFT 32
+#define REMOTE_ONE (1ull << REMOTE_COUNT_SHIFT)
+
+static uint32_t word_count(uint64_t word)
+{
+	return (uint32_t)((word & ~REMOTE_OWNERLESS) >> REMOTE_COUNT_SHIFT);
+}
+
+static void *word_first(const struct slab *slab, uint64_t word)
+{
+	uint32_t offset = (uint32_t)word;
+
+	return offset ? slab->start + (size_t)(offset - 1) * 16 : NULL;
+}
+
+static uint64_t word_push(const struct slab *slab, uint64_t word,
+			  const void *object)
+{
+	uint64_t offset = (uint64_t)((const char *)object - slab->start) / 16;
+
+	return ((word & ~0xffffffffull) + REMOTE_ONE) | (offset + 1);
+}
+
+/* One live object less in an ownerless slab; the last destroys it. */
+static void ownerless_free(struct slab *slab, uint64_t word)
+{
+	debug_assert(word_count(word) > 0);
+	/*
+	 * Acquire as well: whoever destroys the slab does so after all that
+	 * others did to its objects.
+	 */
+	word = atomic_sub_acq_rel(&slab->remote, REMOTE_ONE);
+	if (word_count(word) == 0)
+		slab_destroy(slab);
+}
+
+void remote_free(struct slab *slab, void *object)
+{
+	unsigned int offset = slab->cache->offset;
+	uint64_t word = READ_ONCE(slab->remote);
+	struct heap *heap;
+	uint64_t new;
+	bool emptied;
+
+	do {
+		if (word & REMOTE_OWNERLESS) { /* and so it stays */
+			ownerless_free(slab, word);
+			return;
+		}
+		heap = heap_of_slab(slab);
+		/* A guess: exact only while no owner is at work. */
+		emptied = word_count(word) + 1 == READ_ONCE(slab->countdown) +
+							  READ_ONCE(slab->reserve);
+		object_set_next(object, offset, word_first(slab, word));
+		new = word_push(slab, word, object);
+	} while (!cmpxchg_release(&slab->remote, &word, new));
+
+	/* From here on only who made the list may look at the slab. */
+	if (word_count(word) == 0) {
+		slab->remote_tail = object;
+		heap_push_remote(heap, slab);
+	}
+	/* The heap may have another group by now; that does no harm. */
+	if (emptied)
+		heap_collect_parked(heap);
+}
+
+uint32_t remote_collect(struct slab *slab)
+{
+	uint64_t word;
+
+	/* Pairs with the release in remote_free(). */
+	word = __atomic_exchange_n(&slab->remote, 0, __ATOMIC_ACQUIRE);
+	object_set_next(slab->remote_tail, slab->cache->offset, slab->free);
+	slab->free = word_first(slab, word);
+	return word_count(word);
+}
+
+bool remote_disown(struct slab *slab)
+{
+	uint64_t empty = 0;
+	/* One more than live, so that it stays until owner is cleared. */
+	uint64_t word = REMOTE_OWNERLESS |
+			((uint64_t)slab_used(slab) + 1) << REMOTE_COUNT_SHIFT;
+
+	if (!cmpxchg_release(&slab->remote, &empty, word))
+		return false;
+	WRITE_ONCE(slab->owner, 0);
+	ownerless_free(slab, word);
+	return true;
+}
+
+uint32_t remote_count(const struct slab *slab)
+{
+	return word_count(READ_ONCE(slab->remote));
+}
+
+bool remote_is_ownerless(const struct slab *slab)
+{
+	return READ_ONCE(slab->remote) & REMOTE_OWNERLESS;
+}
+
+void *remote_first(const struct slab *slab)
+{
+	return word_first(slab, load_acquire(&slab->remote));
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include "alloc/slab/slab.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "alloc/base/lock.h"
+#include "alloc/base/message.h"
+#include "alloc/pages/page_run.h"
+
+#define TABLE_SLOTS (1ul << 28)
+#define TABLE_LEAST (1ul << 16)
+#define TABLE_STEP (64ul << 10)
+
+static struct slab no_slab;
+struct slab *slab_table = &no_slab;
+
+static struct lock slab_table_lock = LOCK_INIT(LOCK_RANK_SLABS);
+
+/* All below: slab_table_lock. */
+static struct os_area table_area;
+static uint32_t table_used = 1; /* slots from here on were never used */
+static struct slab *free_slots; /* through ->remote_next */
+
+int slab_table_init(void)
+{
+	if (os_area_init(&table_area, TABLE_SLOTS * sizeof(struct slab),
+			 TABLE_LEAST * sizeof(struct slab)) ||
+	    os_area_commit(&table_area, TABLE_STEP))
+		return -ENOMEM;
+	slab_table = (struct slab *)table_area.base;
+	return 0;
+}
+
+static struct slab *slot_get(void)
+{
+	struct slab *slab = NULL;
+
+	lock(&slab_table_lock);
+	if (free_slots) {
+		slab = free_slots;
+		free_slots = slab->remote_next;
+	} else {
+		size_t need = (table_used + 1) * sizeof(struct slab);
+
+		if (need <= table_area.committed ||
+		    !os_area_commit(&table_area, round_up_to(need, TABLE_STEP)))
+			slab = &slab_table[table_used++];
+	}
+	unlock(&slab_table_lock);
+	return slab;
+}
+
+static void slot_put(struct slab *slab)
+{
+	WRITE_ONCE(slab->owner, 0);
+	WRITE_ONCE(slab->kind, SLAB_NONE);
+	lock(&slab_table_lock);
+	slab->remote_next = free_slots;
+	free_slots = slab;
+	unlock(&slab_table_lock);
+}
+
+/* A slot with its page run, not yet in the page map. */
+static struct slab *slab_get_pages(size_t npages, size_t align)
+{
+	struct slab *slab = slot_get();
+	bool zeroed;
+
+	if (!slab)
+		return NULL;
+	slab->start = page_run_alloc(npages, align, &zeroed);
+	if (!slab->start) {
+		slot_put(slab);
+		return NULL;
+	}
+	slab->npages = npages;
+	slab->zeroed = zeroed;
+	return slab;
+}
+
+struct slab *slab_create(struct kmem_cache *cache, struct obj_cgroup *objcg,
+			 uintptr_t owner, size_t npages)
+{
+	struct slab *slab = slab_get_pages(npages, 0);
+
+	if (!slab)
+		return NULL;
+	obj_cgroup_get(objcg); /* the slab's */
+	slab->objcg = objcg;
+	slab->cache = cache;
+	slab->size = cache->size;
+	slab->nr = (uint32_t)((npages << PAGE_SHIFT) / cache->size);
+	slab->free = NULL;
+	slab->countdown = 0;
+	slab->reserve = 0;
+	slab->carved = 0;
+	slab->recovered = 0;
+	slab->remote = 0;
+	slab->node.pprev = NULL;
+	WRITE_ONCE(slab->kind, SLAB_OBJECTS);
+	WRITE_ONCE(slab->owner, owner);
+	atomic_add(&cache->nr_slabs, 1);
+	page_map_set(slab->start, npages, (uint32_t)(slab - slab_table));
+	obj_cgroup_account_slab(objcg, (int64_t)(npages << PAGE_SHIFT), 0);
+	return slab;
+}
+
+void *slab_carve(struct slab *slab, uint32_t want)
+{
+	uint32_t n = min_t(uint32_t, want, slab->nr - slab->carved);
+	unsigned int offset = slab->cache->offset;
+	char *first = slab_object(slab, slab->carved);
+	char *object = first;
+
+	for (uint32_t i = 0; i < n; i++, object += slab->size) {
+		if (slab->cache->ctor)
+			slab->cache->ctor(object);
+		object_set_next(object, offset,
+				i + 1 < n ? object + slab->size : NULL);
+	}
+	WRITE_ONCE(slab->carved, slab->carved + n);
+	slab->countdown += n;
+	return first;
+}
+
+static void slab_give_back(struct slab *slab)
+{
+	struct obj_cgroup *objcg = slab->objcg;
+	size_t npages = slab->npages;
+	char *start = slab->start;
+
+	obj_cgroup_account_slab(objcg, -(int64_t)(npages << PAGE_SHIFT), 0);
+	atomic_sub(&slab->cache->nr_slabs, 1);
+	page_map_set(start, npages, 0);
+	slot_put(slab);
+	page_run_free(start, npages);
+	obj_cgroup_put(objcg);
+}
+
+static void slab_give_back_rcu(struct rcu_head *rcu)
+{
+	slab_give_back(container_of(rcu, struct slab, rcu));
+}
+
+void slab_destroy(struct slab *slab)
+{
+	debug_assert(slab_used(slab) == 0 || !slab->owner);
+	if (slab->cache->flags & SLAB_TYPESAFE_BY_RCU) {
+		int saved_errno = errno;
+
+		call_rcu(&slab->rcu, slab_give_back_rcu);
+		errno = saved_errno;
+	} else {
+		slab_give_back(slab);
+	}
+}
+
+struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages,
+			 size_t align)
+{
+	struct slab *span;
+
+	if (obj_cgroup_charge_span(objcg, gfp, npages << PAGE_SHIFT))
+		return NULL;
+	span = slab_get_pages(npages, align);
+	if (!span) {
+		obj_cgroup_uncharge_span(objcg, npages << PAGE_SHIFT);
+		return NULL;
+	}
+	obj_cgroup_get(objcg); /* the span's */
+	span->objcg = objcg;
+	span->cache = NULL;
+	span->size = 0;
+	span->nr = 1;
+	span->carved = 1;
+	WRITE_ONCE(span->kind, SLAB_SPAN);
+	/* Only the first page: pointers into a span are not its own. */
+	page_map_set(span->start, 1, (uint32_t)(span - slab_table));
+	return span;
+}
+
+void span_destroy(struct slab *span)
+{
+	struct obj_cgroup *objcg = span->objcg;
+	size_t npages = span->npages;
+	char *start = span->start;
+
+	/* First: it waits while somebody counts. */
+	obj_cgroup_uncharge_span(objcg, npages << PAGE_SHIFT);
+	page_map_set(start, 1, 0);
+	slot_put(span);
+	page_run_free(start, npages);
+	obj_cgroup_put(objcg);
+}
+
+void slab_for_each(void (*fn)(struct slab *slab, void *arg), void *arg)
+{
+	uint32_t n = READ_ONCE(table_used);
+
+	for (uint32_t i = 1; i < n; i++)
+		if (READ_ONCE(slab_table[i].kind) != SLAB_NONE)
+			fn(&slab_table[i], arg);
+}
+
+void slab_table_fork_prepare(void)
+{
+	lock(&slab_table_lock);
+}
+
+void slab_table_fork_done(void)
+{
+	unlock(&slab_table_lock);
+}

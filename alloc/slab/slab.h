@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A slab: a page run cut into objects of one cache, all charged to one
+ * obj_cgroup; or a span, one run handed out whole.
+ *
+ * The structs lie in a table of their own, away from the objects; the page map
+ * gives the index. Slots are reused for slabs only, so a stale pointer still
+ * points at a struct slab.
+ *
+ * A slab of objects belongs to a heap, or is ownerless. What its objects are,
+ * at any moment:
+ *
+ *   nr      = carved + never carved
+ *   carved  = used + on ->free
+ *   used    = live + on the heap's freelist (the active slab alone)
+ *             + on the remote list
+ *   used    = countdown + reserve
+ */
+#ifndef ALLOC_SLAB_SLAB_H
+#define ALLOC_SLAB_SLAB_H
+
+#include "accounting/obj_cgroup.h"
+#include "alloc/pages/page_map.h"
+#include "alloc/slab/kmem_cache.h"
+
+struct heap;
+
+enum slab_kind {
+	SLAB_NONE, /* unused slot; also what addresses not ours map to */
+	SLAB_OBJECTS,
+	SLAB_SPAN,
+};
+
+/* Where an owned slab is in its heap. */
+enum slab_place {
+	SLAB_ACTIVE, /* its objects are on the heap's freelist */
+	SLAB_PARTIAL, /* on slot->partial: has objects on ->free */
+	SLAB_FULL, /* on heap->full: had none when it got there */
+};
+
+struct slab {
+	/*
+	 * Its heap, plus the cache's owner_tag; NULL if ownerless. Written by
+	 * the owner; others compare it only with their own.
+	 */
+	uintptr_t owner;
+	void *free; /* owner; with heap->lock for others */
+	uint32_t countdown; /* owner's frees until slab_event() */
+	uint32_t reserve; /* owner, heap->lock */
+	uint32_t size; /* const: bytes an object is charged */
+	uint32_t carved; /* owner, heap->lock */
+	struct obj_cgroup *objcg; /* const; holds a reference */
+	struct kmem_cache *cache; /* const; NULL for a span */
+	char *start; /* const */
+	uint8_t kind; /* const */
+	uint8_t place; /* owner, heap->lock */
+	uint8_t zeroed; /* const: carved memory reads as zero */
+	uint8_t recovered; /* owner: see heap_recover() */
+	uint32_t nr; /* const: objects; 1 for a span */
+
+	/* Shared with the threads that free from elsewhere; see remote.h. */
+	uint64_t remote __attribute__((aligned(CACHELINE))); /* atomic */
+	void *remote_tail; /* who made the list not empty, then the owner */
+	struct slab *remote_next; /* likewise: heap->remote_slabs */
+	size_t npages; /* const */
+	struct hlist_node node; /* heap->lock: slot->partial or heap->full */
+	struct rcu_head rcu; /* a slab of a SLAB_TYPESAFE_BY_RCU cache going */
+};
+
+_Static_assert(sizeof(struct slab) == 2 * CACHELINE, "two lines");
+
+/*
+ * Const after slab_table_init(). Before, it points at one slot of kind
+ * SLAB_NONE, so that slab_of() needs no check.
+ */
+extern struct slab *slab_table;
+
+/* Before everything else, once. Returns 0 or -ENOMEM. */
+int slab_table_init(void);
+
+/* Any address; kind SLAB_NONE for what was not handed out. */
+static __always_inline_fn struct slab *slab_of(const void *addr)
+{
+	return &slab_table[page_map_get(addr)];
+}
+
+static inline uint32_t slab_used(const struct slab *slab)
+{
+	return slab->countdown + slab->reserve;
+}
+
+/* Index of the object that @addr lies in. */
+static inline uint32_t slab_index(const struct slab *slab, const void *addr)
+{
+	return (uint32_t)((size_t)((const char *)addr - slab->start) /
+			  slab->size);
+}
+
+static inline void *slab_object(const struct slab *slab, uint32_t index)
+{
+	return slab->start + (size_t)index * slab->size;
+}
+
+/* Whether @addr is the start of an object that was carved. */
+static inline bool slab_has_object(const struct slab *slab, const void *addr)
+{
+	uint32_t index = slab_index(slab, addr);
+
+	return slab_object(slab, index) == addr &&
+	       index < READ_ONCE(slab->carved);
+}
+
+/* ---- Free lists: the link lies in the object --------------------------- */
+
+static __always_inline_fn void *object_next(const void *object,
+					    unsigned int offset)
+{
+	return *(void *const *)((const char *)object + offset);
+}
+
+static __always_inline_fn void object_set_next(void *object,
+					       unsigned int offset, void *next)
+{
+	*(void **)((char *)object + offset) = next;
+}
+
+/* ---- Life --------------------------------------------------------------- */
+
+/*
+ * A slab of @npages for @cache, charged to @objcg, of which it takes a
+ * reference; owned by @owner, nothing carved. NULL without memory.
+ */
+struct slab *slab_create(struct kmem_cache *cache, struct obj_cgroup *objcg,
+			 uintptr_t owner, size_t npages);
+
+/* Cuts up to @want more objects; they are linked to a list. Not 0. */
+void *slab_carve(struct slab *slab, uint32_t want);
+
+/*
+ * Gives a slab without live objects back, at once or, for a
+ * SLAB_TYPESAFE_BY_RCU cache, after a grace period. Drops its reference of the
+ * objcg: unless another is known to be held, no lock may be.
+ */
+void slab_destroy(struct slab *slab);
+
+/*
+ * A span: a page run of @npages at @align, charged to @objcg. *@zeroed tells
+ * whether it reads as zero. NULL without memory or if the charge is refused.
+ */
+struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages,
+			 size_t align);
+
+/* The caller has set kind to SLAB_NONE, so that it happens once. */
+void span_destroy(struct slab *span);
+
+/* Another length at the same place. Returns 0, -ENOMEM or -ENOSPC (no room). */
+int span_resize(struct slab *span, gfp_t gfp, size_t npages);
+
+/*
+ * A greater length elsewhere; the pages are moved, not copied, and only the
+ * difference is charged. NULL if refused, with the span as it was.
+ */
+void *span_move(struct slab *span, gfp_t gfp, size_t npages);
+
+/* Live objects of a slab of objects, counted; exact while nothing changes. */
+uint32_t slab_count_live(const struct slab *slab);
+
+/* Calls @fn for every slab in use; exact only if nothing changes meanwhile. */
+void slab_for_each(void (*fn)(struct slab *slab, void *arg), void *arg);
+
+void slab_table_fork_prepare(void);
+void slab_table_fork_done(void);
+
+#endif

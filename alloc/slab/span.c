@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Spans change their size in place, or move their pages without copying. The
+ * charge stays with the content: only the difference is charged or uncharged.
+ */
+#include <errno.h>
+
+#include "alloc/base/message.h"
+#include "alloc/pages/page_run.h"
+#include "alloc/slab/slab.h"
+
+static int span_grow(struct slab *span, gfp_t gfp, size_t more)
+{
+	bool zeroed;
+
+	if (obj_cgroup_charge_span(span->objcg, gfp, more << PAGE_SHIFT))
+		return -ENOMEM;
+	if (!page_run_extend(span->start, span->npages, more, &zeroed)) {
+		obj_cgroup_uncharge_span(span->objcg, more << PAGE_SHIFT);
+		return -ENOSPC;
+	}
+	span->npages += more;
+	return 0;
+}
+
+static void span_shrink(struct slab *span, size_t less)
+{
+	span->npages -= less;
+	page_run_free(span->start + (span->npages << PAGE_SHIFT), less);
+	obj_cgroup_uncharge_span(span->objcg, less << PAGE_SHIFT);
+}
+
+int span_resize(struct slab *span, gfp_t gfp, size_t npages)
+{
+	if (npages > span->npages)
+		return span_grow(span, gfp, npages - span->npages);
+	if (npages < span->npages)
+		span_shrink(span, span->npages - npages);
+	return 0;
+}
+
+void *span_move(struct slab *span, gfp_t gfp, size_t npages)
+{
+	size_t more = npages - span->npages;
+	char *old = span->start;
+	bool zeroed;
+	char *new;
+
+	if (obj_cgroup_charge_span(span->objcg, gfp, more << PAGE_SHIFT))
+		return NULL;
+	new = page_run_alloc(npages, 0, &zeroed);
+	if (!new)
+		goto uncharge;
+	if (os_move(old, new, span->npages << PAGE_SHIFT)) {
+		page_run_free(new, npages);
+		goto uncharge;
+	}
+	page_map_set(old, 1, 0);
+	page_run_free(old, span->npages);
+	span->start = new;
+	span->npages = npages;
+	page_map_set(new, 1, (uint32_t)(span - slab_table));
+	return new;
+uncharge:
+	obj_cgroup_uncharge_span(span->objcg, more << PAGE_SHIFT);
+	return NULL;
+}

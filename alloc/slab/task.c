@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+#include "alloc/slab/task.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+
+#include "alloc/base/message.h"
+#include "alloc/base/meta.h"
+#include "alloc/pages/page_run.h"
+
+__thread struct task *current_task;
+
+/* Set in a thread whose task has been freed: from then on heaps are lent. */
+static __thread bool task_ended __attribute__((tls_model("initial-exec")));
+
+struct lock task_list_lock = LOCK_INIT(LOCK_RANK_TASKS);
+struct list_head task_list = LIST_HEAD_INIT(task_list);
+
+struct mem_cgroup *process_memcg;
+struct mem_cgroup *(*task_choose_home)(void);
+
+static uint32_t home_generation; /* atomic: bumped by task_choose_again() */
+static pthread_key_t task_key; /* its destructor is task_exit() */
+
+static void task_exit(void *arg);
+
+/* ---- Start -------------------------------------------------------------- */
+
+static void slab_init_once(void)
+{
+	memcg_ops.close_heaps = memcg_close_heaps;
+	memcg_ops.release_heaps = memcg_release_heaps;
+	kmem_caches_init();
+	if (page_runs_init() || slab_table_init() || mem_cgroups_init())
+		die("no memory to start");
+	process_memcg = mem_cgroup_create(NULL, "process");
+	if (!process_memcg || pthread_key_create(&task_key, task_exit))
+		die("no memory to start");
+}
+
+void slab_init(void)
+{
+	static int state; /* 0 not yet, 1 under way, 2 done */
+	int start = 0;
+
+	if (likely(load_acquire(&state) == 2))
+		return;
+	if (cmpxchg_acquire(&state, &start, 1)) {
+		slab_init_once(); /* does not allocate through us */
+		store_release(&state, 2);
+		return;
+	}
+	while (load_acquire(&state) != 2)
+		sched_yield();
+}
+
+/* ---- A thread's life ---------------------------------------------------- */
+
+static struct heap **hint_of(struct task *task, struct mem_cgroup *memcg)
+{
+	size_t i = ((uintptr_t)memcg >> 6) % TASK_HINTS;
+
+	if (task->hints[i].memcg != memcg) {
+		task->hints[i].memcg = memcg;
+		task->hints[i].heap = NULL;
+	}
+	return &task->hints[i].heap;
+}
+
+/* A heap of @memcg for the task; NULL with errno set. */
+static struct heap *task_claim(struct task *task, struct mem_cgroup *memcg)
+{
+	struct heap **hint = hint_of(task, memcg);
+	struct heap *heap = heap_claim(memcg, task, *hint);
+
+	if (heap)
+		*hint = heap;
+	return heap;
+}
+
+static struct task *task_create(void)
+{
+	struct task *task = meta_alloc(sizeof(*task));
+
+	if (!task)
+		return NULL;
+	/* liburcu takes this thread in now, while we hold no lock. */
+	rcu_read_lock();
+	rcu_read_unlock();
+	task->home = process_memcg;
+	mem_cgroup_get(task->home);
+	lock(&task_list_lock);
+	list_add_tail(&task->list, &task_list);
+	unlock(&task_list_lock);
+	return task;
+}
+
+static void task_free(struct task *task)
+{
+	for (int i = 0; i < TASK_STOCKS; i++)
+		if (task->stocks[i].objcg)
+			obj_stock_detach(&task->stocks[i]);
+	mem_cgroup_put(task->home);
+	lock(&task_list_lock);
+	list_del_init(&task->list);
+	unlock(&task_list_lock);
+	meta_free(task, sizeof(*task));
+}
+
+void task_choose_again(void)
+{
+	atomic_add(&home_generation, 1);
+}
+
+static void task_choose(struct task *task)
+{
+	struct mem_cgroup *home;
+
+	task->home_generation = READ_ONCE(home_generation);
+	if (!task_choose_home)
+		return;
+	home = task_choose_home();
+	if (!home)
+		return;
+	mem_cgroup_attach(home);
+	mem_cgroup_put(home);
+}
+
+/* In process_memcg first; choosing a home may allocate. */
+static struct heap *task_start(struct task *task)
+{
+	struct heap *heap = task_claim(task, process_memcg);
+
+	if (!heap)
+		return NULL;
+	/* Ready from here on: what follows may allocate. */
+	current_task = task;
+	current_heap = heap;
+	if (pthread_setspecific(task_key, task))
+		die("no memory for a thread");
+	task_choose(task);
+	return current_heap;
+}
+
+struct heap *task_begin_heap(void)
+{
+	struct heap *heap = current_heap;
+	struct task *task;
+
+	if (likely(heap != &heap_none)) {
+		task = current_task;
+		if (unlikely(task && task->home_generation !=
+					     READ_ONCE(home_generation)))
+			task_choose(task);
+		return current_heap;
+	}
+	slab_init();
+	if (task_ended) {
+		heap = heap_claim(process_memcg, HEAP_BORROWED, NULL);
+		if (heap)
+			current_heap = heap;
+		return heap;
+	}
+	task = task_create();
+	heap = task ? task_start(task) : NULL;
+	if (!heap) {
+		if (task)
+			task_free(task);
+		errno = ENOMEM;
+	}
+	return heap;
+}
+
+void task_end_heap(struct heap *heap)
+{
+	if (likely(!task_ended))
+		return;
+	current_heap = &heap_none;
+	heap_return(heap);
+}
+
+static void task_exit(void *arg)
+{
+	struct task *task = arg;
+	struct heap *heap = current_heap;
+
+	heap_trim(heap, NULL);
+	obj_stock_settle(&heap->stock);
+	current_heap = &heap_none;
+	current_task = NULL;
+	task_ended = true;
+	heap_park(heap);
+	task_free(task);
+}
+
+/* ---- Stocks for others' objects ----------------------------------------- */
+
+struct obj_stock *task_stock(struct obj_cgroup *objcg)
+{
+	struct task *task = current_task;
+	struct obj_stock *stock;
+
+	if (likely(current_heap->stock.objcg == objcg))
+		return &current_heap->stock;
+	if (!task)
+		return NULL;
+	stock = &task->stocks[((uintptr_t)objcg >> 6) % TASK_STOCKS];
+	if (stock->objcg == objcg)
+		return stock;
+	if (stock->objcg)
+		obj_stock_detach(stock);
+	obj_stock_attach(stock, objcg);
+	return stock;
+}
+
+/* ---- Groups of the calling thread --------------------------------------- */
+
+/* Leaves the group the thread is in for @memcg. Returns 0 or -errno. */
+static int task_switch(struct task *task, struct mem_cgroup *memcg)
+{
+	struct heap *old = current_heap;
+	struct heap *heap;
+
+	if (old->memcg == memcg)
+		return 0;
+	heap = task_claim(task, memcg);
+	if (unlikely(!heap))
+		return -errno;
+	current_heap = heap;
+	heap_park(old);
+	return 0;
+}
+
+static int task_switch_home(struct task *task)
+{
+	int err = task_switch(task, task->home);
+
+	/* The home was removed while the thread was elsewhere. */
+	if (unlikely(err))
+		err = task_switch(task, process_memcg);
+	return err;
+}
+
+struct mem_cgroup *set_active_memcg(struct mem_cgroup *memcg)
+{
+	int saved_errno = errno;
+	struct mem_cgroup *old;
+	struct task *task;
+	int err;
+
+	if (unlikely(!current_task) && !task_begin_heap())
+		return NULL;
+	task = current_task;
+	if (unlikely(!task)) { /* the thread is at its end */
+		errno = ENODEV;
+		return NULL;
+	}
+	old = task->active;
+	err = memcg ? task_switch(task, memcg) : task_switch_home(task);
+	if (unlikely(err)) {
+		errno = -err;
+		return old;
+	}
+	task->active = memcg;
+	errno = saved_errno;
+	return old;
+}
+
+struct mem_cgroup *mem_cgroup_current(void)
+{
+	struct heap *heap = task_begin_heap();
+	struct mem_cgroup *memcg = heap ? heap->memcg : process_memcg;
+
+	if (heap)
+		task_end_heap(heap);
+	return memcg;
+}
+
+int mem_cgroup_attach(struct mem_cgroup *memcg)
+{
+	struct mem_cgroup *home;
+	struct task *task;
+	int err = 0;
+
+	if (!current_task && !task_begin_heap())
+		return -ENOMEM;
+	task = current_task;
+	if (!task)
+		return -ENODEV;
+	home = memcg ? memcg : process_memcg;
+	if (!task->active)
+		err = task_switch(task, home);
+	if (err)
+		return err;
+	mem_cgroup_get(home); /* the task's */
+	mem_cgroup_put(task->home);
+	task->home = home;
+	return 0;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What belongs to a thread: the heap it owns, the group it is in, and stocks
+ * for the groups whose objects it frees.
+ */
+#ifndef ALLOC_SLAB_TASK_H
+#define ALLOC_SLAB_TASK_H
+
+#include "alloc/slab/heap.h"
+
+#define TASK_HINTS 4
+#define TASK_STOCKS 8
+
+struct task {
+	struct mem_cgroup *active; /* set_active_memcg()'s; NULL: home */
+	struct mem_cgroup *home; /* holds a reference */
+	uint32_t home_generation; /* as of which home was chosen */
+	/* Where its heap was when it last left a group; may be stale. */
+	struct {
+		struct mem_cgroup *memcg;
+		struct heap *heap;
+	} hints[TASK_HINTS];
+	/* For groups other than the heap's, by hash; detached: objcg NULL. */
+	struct obj_stock stocks[TASK_STOCKS];
+	struct list_head list; /* task_list_lock */
+};
+
+/* The calling thread's; NULL before its first slow path and after its end. */
+extern __thread struct task *current_task
+	__attribute__((tls_model("initial-exec")));
+
+/* The group of the process; never removed. Const after slab_init(). */
+extern struct mem_cgroup *process_memcg;
+
+/*
+ * Chooses the home group of a new thread: a reference, or NULL for
+ * process_memcg. Set by the layer above, or not.
+ */
+extern struct mem_cgroup *(*task_choose_home)(void);
+
+/* Makes every thread choose its home again, on its next slow path. */
+void task_choose_again(void);
+
+/*
+ * The calling thread's heap, made if there is none. A thread that has ended
+ * its own life in our eyes, but still runs destructors, gets one for a moment:
+ * task_end_heap() gives that back. NULL with errno ENOMEM.
+ */
+struct heap *task_begin_heap(void);
+void task_end_heap(struct heap *heap);
+
+/*
+ * A stock of the calling thread attached to @objcg; NULL if the thread has no
+ * task. The caller knows of a reference.
+ */
+struct obj_stock *task_stock(struct obj_cgroup *objcg);
+
+/* Makes everything ready; called by the first allocation. */
+void slab_init(void);
+
+extern struct lock task_list_lock;
+extern struct list_head task_list;
+
+#endif
