@@ -6,6 +6,7 @@
 #ifndef ALLOC_SLAB_FAST_H
 #define ALLOC_SLAB_FAST_H
 
+#include "alloc/slab/debug.h"
 #include "alloc/slab/heap.h"
 
 /* NULL, with errno ENOMEM. */
@@ -37,6 +38,7 @@ static __always_inline_fn void *kmalloc_fast(size_t size, gfp_t gfp)
 				      size_class_bytes[class])))
 		return slab_alloc_refused();
 	heap->freelist[class] = object_next(object, 0);
+	debug_alloc(object, 0);
 	return object;
 }
 
@@ -60,10 +62,12 @@ static __always_inline_fn void kfree_fast(void *object, const char *caller)
 	struct slab *slab = slab_of(object);
 	struct heap *heap = current_heap;
 
-	if (likely(READ_ONCE(slab->owner) == (uintptr_t)heap))
+	if (likely(READ_ONCE(slab->owner) == (uintptr_t)heap)) {
+		debug_free(slab, object, caller);
 		heap_free_object(heap, slab, object, 0);
-	else
+	} else {
 		slab_free_slow(slab, object, caller);
+	}
 }
 
 #endif

@@ -67,11 +67,11 @@ static void fork_prepare(void)
 	call_rcu_before_fork(); /* waits for callbacks, which take our locks */
 	rcu_bp_before_fork();
 	lock(&cgroup_lock);
-	lock(&slab_caches_lock);
 	lock(&task_list_lock);
 	for_each_heap(lock_heap);
 	obj_cgroups_fork_prepare();
 	for_each_objcg(lock_stocks);
+	lock(&slab_caches_lock);
 	counters_fork_prepare();
 	slab_table_fork_prepare();
 	page_runs_fork_prepare();
@@ -84,11 +84,11 @@ static void fork_release(void)
 	page_runs_fork_done();
 	slab_table_fork_done();
 	counters_fork_done();
+	unlock(&slab_caches_lock);
 	for_each_objcg(unlock_stocks);
 	obj_cgroups_fork_done();
 	for_each_heap(unlock_heap);
 	unlock(&task_list_lock);
-	unlock(&slab_caches_lock);
 	unlock(&cgroup_lock);
 }
 

@@ -51,6 +51,7 @@ void slab_free_slow(struct slab *slab, void *object, const char *caller)
 	case SLAB_OBJECTS:
 		if (unlikely(!slab_has_object(slab, object)))
 			bad_pointer(object, caller);
+		debug_free(slab, object, caller);
 		if (heap_of_slab(slab) == heap && heap != &heap_none)
 			heap_free_object(heap, slab, object,
 					 slab->cache->offset);

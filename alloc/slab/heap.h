@@ -42,6 +42,7 @@ struct heap {
 	struct heap_slot slots[SIZE_CLASSES];
 	struct hlist_head full; /* lock: full slabs of all caches */
 	struct lock lock;
+	uint32_t caches_died; /* owner: as of which dead caches were trimmed */
 	bool torn; /* owner: a fork caught others at work; heap_recover() */
 
 	/* Caches made by kmem_cache_create(), by id; grown by the owner. */

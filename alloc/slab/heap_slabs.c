@@ -16,6 +16,7 @@
 
 #include "alloc/base/message.h"
 #include "alloc/base/meta.h"
+#include "alloc/slab/debug.h"
 #include "alloc/slab/heap.h"
 
 /* A full slab comes back when this part of its objects has been freed. */
@@ -144,6 +145,8 @@ void heap_collect_parked(struct heap *heap)
 	heap_return(heap);
 }
 
+static void heap_bury_dead(struct heap *heap);
+
 /* ---- Refill ------------------------------------------------------------- */
 
 static int grow_extra(struct heap *heap, const struct kmem_cache *cache)
@@ -259,6 +262,8 @@ int heap_refill(struct heap *heap, struct kmem_cache *cache)
 	if (unlikely(heap->torn))
 		heap_recover(heap);
 	lock(&heap->lock);
+	if (unlikely(heap->caches_died != READ_ONCE(caches_died)))
+		heap_bury_dead(heap);
 	if (unlikely(!heap_has_slot(heap, cache)))
 		ret = grow_extra(heap, cache);
 	if (!ret && !*heap_freelist(heap, cache))
@@ -335,23 +340,39 @@ void heap_for_each_slab(struct heap *heap,
 	}
 }
 
+/* What heap_trim() is about. */
+struct trim {
+	const struct kmem_cache *cache; /* NULL: all */
+	bool dead; /* only dead caches */
+};
+
+static bool trim_wants(const struct trim *trim, const struct slab *slab)
+{
+	return (!trim->cache || trim->cache == slab->cache) &&
+	       (!trim->dead || READ_ONCE(slab->cache->dead));
+}
+
 static void trim_active(struct heap *heap, struct slab *slab, void *arg)
 {
-	const struct kmem_cache *cache = arg;
-
-	if (slab->place == SLAB_ACTIVE && (!cache || slab->cache == cache))
+	if (slab->place == SLAB_ACTIVE && trim_wants(arg, slab))
 		deactivate(heap, slab);
 }
 
 static void trim_empty(struct heap *heap, struct slab *slab, void *arg)
 {
-	const struct kmem_cache *cache = arg;
-
 	if (slab->place != SLAB_PARTIAL || slab_used(slab) ||
-	    (cache && slab->cache != cache))
+	    !trim_wants(arg, slab))
 		return;
 	hlist_del_init(&slab->node);
 	destroy_empty(heap, slab);
+}
+
+/* heap->lock. */
+static void trim_locked(struct heap *heap, struct trim trim)
+{
+	collect_remote(heap);
+	heap_for_each_slab(heap, trim_active, &trim);
+	heap_for_each_slab(heap, trim_empty, &trim);
 }
 
 void heap_trim(struct heap *heap, const struct kmem_cache *cache)
@@ -359,10 +380,17 @@ void heap_trim(struct heap *heap, const struct kmem_cache *cache)
 	if (unlikely(heap->torn))
 		heap_recover(heap);
 	lock(&heap->lock);
-	collect_remote(heap);
-	heap_for_each_slab(heap, trim_active, (void *)cache);
-	heap_for_each_slab(heap, trim_empty, (void *)cache);
+	debug_validate_heap(heap);
+	trim_locked(heap, (struct trim){ .cache = cache });
 	unlock(&heap->lock);
+}
+
+/* Gives back what is kept of caches that were destroyed. heap->lock. */
+static void heap_bury_dead(struct heap *heap)
+{
+	/* Pairs with the release in kmem_cache_destroy(). */
+	heap->caches_died = load_acquire(&caches_died);
+	trim_locked(heap, (struct trim){ .dead = true });
 }
 
 static void disown_one(struct heap *heap, struct slab *slab, void *arg)
@@ -380,12 +408,14 @@ static void disown_one(struct heap *heap, struct slab *slab, void *arg)
 
 void heap_disown_slabs(struct heap *heap)
 {
+	struct trim all = { 0 };
+
 	if (unlikely(heap->torn))
 		heap_recover(heap);
 	lock(&heap->lock);
 	for (;;) {
 		collect_remote(heap);
-		heap_for_each_slab(heap, trim_active, NULL);
+		heap_for_each_slab(heap, trim_active, &all);
 		heap_for_each_slab(heap, disown_one, NULL);
 		if (!heap->full.first)
 			break;

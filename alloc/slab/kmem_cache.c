@@ -22,6 +22,7 @@ struct kmem_cache kmalloc_caches[SIZE_CLASSES];
 
 struct lock slab_caches_lock = LOCK_INIT(LOCK_RANK_CACHES);
 struct list_head slab_caches = LIST_HEAD_INIT(slab_caches);
+uint32_t caches_died;
 static uint32_t next_id = SIZE_CLASSES; /* slab_caches_lock */
 static uint32_t *free_ids; /* slab_caches_lock: of destroyed caches */
 static uint32_t nr_free_ids, max_free_ids;
@@ -46,6 +47,7 @@ static void init_kmalloc_cache(struct kmem_cache *cache, unsigned int class)
 	size_t n = 0;
 
 	cache->id = class;
+	cache->refcnt = 1;
 	cache->size = size_class_bytes[class];
 	cache->object_size = cache->size;
 	set_geometry(cache);
@@ -60,11 +62,6 @@ void kmem_caches_init(void)
 {
 	for (unsigned int class = 0; class < SIZE_CLASSES; class++)
 		init_kmalloc_cache(&kmalloc_caches[class], class);
-}
-
-uint32_t kmem_cache_slots(void)
-{
-	return READ_ONCE(next_id);
 }
 
 /* ---- Creation and destruction --------------------------------------------- */
@@ -95,10 +92,7 @@ static uint32_t take_id(void)
 	return nr_free_ids ? free_ids[--nr_free_ids] : next_id++;
 }
 
-/*
- * An id is used again only after every heap has lost what it had in the slot:
- * kmem_cache_destroy() sees to that. slab_caches_lock.
- */
+/* slab_caches_lock. */
 static void give_id(uint32_t id)
 {
 	if (nr_free_ids == max_free_ids) {
@@ -142,6 +136,7 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
 	cache = meta_alloc(sizeof(*cache));
 	if (!cache)
 		return create_failed(name, flags, ENOMEM);
+	cache->refcnt = 1;
 	cache->object_size = size;
 	cache->flags = flags;
 	cache->ctor = ctor;
@@ -156,6 +151,26 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
 	return cache;
 }
 
+void kmem_cache_get(struct kmem_cache *cache)
+{
+	atomic_add(&cache->refcnt, 1);
+}
+
+void kmem_cache_put(struct kmem_cache *cache)
+{
+	if (atomic_sub_acq_rel(&cache->refcnt, 1))
+		return;
+	lock(&slab_caches_lock);
+	list_del_init(&cache->list);
+	give_id(cache->id);
+	unlock(&slab_caches_lock);
+	meta_free(cache, sizeof(*cache));
+}
+
+/*
+ * The calling thread's heap and the parked ones. A heap may leave the group
+ * while we look, and be another's by now: it is trimmed there, no harm done.
+ */
 static int shrink_heaps(struct mem_cgroup *memcg, void *arg)
 {
 	struct kmem_cache *cache = arg;
@@ -175,21 +190,6 @@ static int shrink_heaps(struct mem_cgroup *memcg, void *arg)
 int kmem_cache_shrink(struct kmem_cache *cache)
 {
 	return mem_cgroup_walk(&root_memcg, shrink_heaps, cache);
-}
-
-/*
- * Without live objects a running thread's heap has at most empty slabs of the
- * cache. They are taken away under its lock; its freelist and active slab are
- * the thread's own, which must not use a cache that is being destroyed.
- */
-static int take_away_slabs(struct mem_cgroup *memcg, void *arg)
-{
-	struct kmem_cache *cache = arg;
-
-	for (struct heap *heap = memcg_first_heap(memcg); heap;
-	     heap = heap->next)
-		heap_trim(heap, cache);
-	return 0;
 }
 
 struct leak_count {
@@ -218,14 +218,13 @@ int kmem_cache_destroy(struct kmem_cache *cache)
 		     cache->name, (unsigned long)count.objects);
 		return -EBUSY;
 	}
-	mem_cgroup_walk(&root_memcg, take_away_slabs, cache);
+	WRITE_ONCE(cache->dead, true);
+	/* Pairs with the acquire in heap_bury_dead(). */
+	__atomic_add_fetch(&caches_died, 1, __ATOMIC_RELEASE);
+	kmem_cache_shrink(cache);
 	if (cache->flags & SLAB_TYPESAFE_BY_RCU)
 		rcu_barrier();
-	lock(&slab_caches_lock);
-	list_del_init(&cache->list);
-	give_id(cache->id);
-	unlock(&slab_caches_lock);
-	meta_free(cache, sizeof(*cache));
+	kmem_cache_put(cache); /* for being alive */
 	return 0;
 }
 
@@ -258,6 +257,8 @@ void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
 		else
 			obj_stock_credit(&heap->stock, cache->size);
 	}
+	if (object)
+		debug_alloc(object, cache->offset);
 	task_end_heap(heap);
 	return object;
 }
@@ -276,6 +277,7 @@ static __always_inline_fn void *cache_alloc(struct kmem_cache *cache, gfp_t gfp)
 	if (unlikely(obj_stock_charge(&heap->stock, gfp, cache->size)))
 		return slab_alloc_refused();
 	*freelist = object_next(object, cache->offset);
+	debug_alloc(object, cache->offset);
 	return object;
 }
 
@@ -301,6 +303,7 @@ void kmem_cache_free(struct kmem_cache *cache, void *object)
 	if (likely(READ_ONCE(slab->owner) ==
 		   (uintptr_t)heap + cache->owner_tag) &&
 	    likely(slab->cache == cache)) {
+		debug_free(slab, object, "kmem_cache_free");
 		heap_free_object(heap, slab, object, cache->offset);
 		return;
 	}

@@ -8,7 +8,15 @@
 #include "alloc/base/lock.h"
 #include "alloc/slab/size_class.h"
 
+/*
+ * A cache is alive until kmem_cache_destroy(), then dead while slabs remain:
+ * the empty ones that running threads keep for speed. Each thread gives its own
+ * back on its next slow path. The last slab takes the cache with it, and only
+ * then the id is used again, so a heap's slot never has two caches' slabs.
+ */
 struct kmem_cache {
+	int64_t refcnt; /* atomic: one for being alive, one for each slab */
+	bool dead; /* atomic: set once, before caches_died is bumped */
 	uint32_t id; /* const: index of its slot in every heap */
 	uint32_t size; /* const: bytes of a slot, and of a charge */
 	uint32_t object_size; /* const: as asked for */
@@ -22,7 +30,6 @@ struct kmem_cache {
 	slab_flags_t flags; /* const */
 	uint32_t min_pages, max_pages; /* const: of its first and later slabs */
 	void (*ctor)(void *object); /* const */
-	int64_t nr_slabs; /* atomic, of all groups */
 	struct list_head list; /* slab_caches_lock */
 	char name[32]; /* const */
 };
@@ -33,8 +40,11 @@ extern struct kmem_cache kmalloc_caches[SIZE_CLASSES];
 extern struct lock slab_caches_lock;
 extern struct list_head slab_caches; /* slab_caches_lock; not kmalloc's */
 
-/* Slots a heap needs for all caches there are. */
-uint32_t kmem_cache_slots(void);
+/* Atomic: how many caches were destroyed; heaps compare it with theirs. */
+extern uint32_t caches_died;
+
+void kmem_cache_get(struct kmem_cache *cache);
+void kmem_cache_put(struct kmem_cache *cache);
 
 void kmem_caches_init(void);
 

@@ -100,7 +100,7 @@ struct slab *slab_create(struct kmem_cache *cache, struct obj_cgroup *objcg,
 	slab->node.pprev = NULL;
 	WRITE_ONCE(slab->kind, SLAB_OBJECTS);
 	WRITE_ONCE(slab->owner, owner);
-	atomic_add(&cache->nr_slabs, 1);
+	kmem_cache_get(cache); /* the slab's */
 	page_map_set(slab->start, npages, (uint32_t)(slab - slab_table));
 	obj_cgroup_account_slab(objcg, (int64_t)(npages << PAGE_SHIFT), 0);
 	return slab;
@@ -126,15 +126,16 @@ void *slab_carve(struct slab *slab, uint32_t want)
 
 static void slab_give_back(struct slab *slab)
 {
+	struct kmem_cache *cache = slab->cache;
 	struct obj_cgroup *objcg = slab->objcg;
 	size_t npages = slab->npages;
 	char *start = slab->start;
 
 	obj_cgroup_account_slab(objcg, -(int64_t)(npages << PAGE_SHIFT), 0);
-	atomic_sub(&slab->cache->nr_slabs, 1);
 	page_map_set(start, npages, 0);
 	slot_put(slab);
 	page_run_free(start, npages);
+	kmem_cache_put(cache);
 	obj_cgroup_put(objcg);
 }
 

@@ -50,7 +50,7 @@ struct slab {
 	uint32_t size; /* const: bytes an object is charged */
 	uint32_t carved; /* owner, heap->lock */
 	struct obj_cgroup *objcg; /* const; holds a reference */
-	struct kmem_cache *cache; /* const; NULL for a span */
+	struct kmem_cache *cache; /* const; holds a reference; NULL: span */
 	char *start; /* const */
 	uint8_t kind; /* const */
 	uint8_t place; /* owner, heap->lock */
