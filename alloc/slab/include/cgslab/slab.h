@@ -18,8 +18,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <urcu/call-rcu.h>
-
 #include <cgslab/gfp.h>
 
 #ifdef __cplusplus
@@ -27,6 +25,7 @@ extern "C" {
 #endif
 
 struct kmem_cache;
+struct rcu_head; /* liburcu's; for kfree_rcu() include <urcu-bp.h> */
 
 typedef unsigned int slab_flags_t;
 
