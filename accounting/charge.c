@@ -26,11 +26,9 @@ bool charge_try(struct charge *charge, int64_t pages)
 
 bool charge_again(struct charge *charge)
 {
-	struct mem_cgroup *over =
-		container_of(charge->fail, struct mem_cgroup, memory);
+	struct mem_cgroup *over = container_of(charge->fail, struct mem_cgroup, memory);
 
-	if ((charge->gfp & __GFP_DIRECT_RECLAIM) &&
-	    charge->tries++ < CHARGE_RETRIES) {
+	if ((charge->gfp & __GFP_DIRECT_RECLAIM) && charge->tries++ < CHARGE_RETRIES) {
 		memcg_event(over, MEMCG_EVENT_MAX);
 		memcg_drain_stocks(over);
 		return true;

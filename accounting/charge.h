@@ -21,7 +21,7 @@
 #include "accounting/obj_cgroup.h"
 
 struct charge {
-	struct mem_cgroup *memcg; /* a reference */
+	struct mem_cgroup *memcg;  /* a reference */
 	struct page_counter *fail; /* whose limit was in the way */
 	gfp_t gfp;
 	int tries;

@@ -14,7 +14,7 @@
 
 #define FILE_RESERVE (512ul << 20)
 #define FILE_LIMITED (4ul << 20) /* under RLIMIT_AS */
-#define FILE_STEP (64ul << 10)
+#define FILE_STEP    (64ul << 10)
 
 /* Out of the way of programs that expect low descriptors. */
 #define FD_HIGH 1000
@@ -28,7 +28,7 @@ static struct lock counters_lock = LOCK_INIT(LOCK_RANK_COUNTERS);
 
 /* All below: counters_lock, or const after counters_init() where said. */
 static struct counters_record *records; /* const; [0] holds the header */
-static size_t mapped; /* const: bytes of address space */
+static size_t mapped;			/* const: bytes of address space */
 static size_t file_size;
 static uint32_t free_list; /* index, linked through ->parent; 0 ends it */
 static int fd = -1;
@@ -38,8 +38,7 @@ static bool limited(int resource)
 {
 	struct rlimit limit;
 
-	return getrlimit(resource, &limit) == 0 &&
-	       limit.rlim_cur != RLIM_INFINITY;
+	return getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
 }
 
 /* A memfd of @size bytes at a high, close-on-exec descriptor; or -1. */
@@ -144,8 +143,7 @@ static bool grow(uint32_t nr_records)
 
 		/* The program may have closed it, and opened another there. */
 		if (fstat(fd, &now) || now.st_ino != identity.st_ino ||
-		    now.st_dev != identity.st_dev ||
-		    ftruncate(fd, (off_t)(file_size + FILE_STEP)))
+		    now.st_dev != identity.st_dev || ftruncate(fd, (off_t)(file_size + FILE_STEP)))
 			return false;
 	}
 	file_size += FILE_STEP;
@@ -193,8 +191,7 @@ void counters_fork_child(void)
 	struct stat now;
 	size_t size = file_size;
 	int old = fd, fresh;
-	char *copy = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *copy = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (copy == MAP_FAILED)
 		return; /* stays unowned: tried again by the next who asks */

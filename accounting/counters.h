@@ -18,9 +18,9 @@
 #include "alloc/base/atomic.h"
 #include "alloc/base/compiler.h"
 
-#define COUNTERS_MAGIC 0x62616c7367632121ull
+#define COUNTERS_MAGIC	 0x62616c7367632121ull
 #define COUNTERS_VERSION 1
-#define COUNTERS_FILE "cgslab" /* /proc/PID/fd shows /memfd:cgslab (deleted) */
+#define COUNTERS_FILE	 "cgslab" /* /proc/PID/fd shows /memfd:cgslab (deleted) */
 
 struct counters_header {
 	uint64_t magic;

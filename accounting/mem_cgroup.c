@@ -75,8 +75,7 @@ static bool name_is_valid(const char *name)
 {
 	size_t len = strnlen(name, MEMCG_NAME_MAX + 1);
 
-	if (len == 0 || len > MEMCG_NAME_MAX || !strcmp(name, ".") ||
-	    !strcmp(name, ".."))
+	if (len == 0 || len > MEMCG_NAME_MAX || !strcmp(name, ".") || !strcmp(name, ".."))
 		return false;
 	for (size_t i = 0; i < len; i++)
 		if (name[i] == '/' || (unsigned char)name[i] < ' ' || name[i] == 127)
@@ -89,7 +88,7 @@ static struct mem_cgroup *find_child(struct mem_cgroup *parent, const char *name
 {
 	struct mem_cgroup *child;
 
-	list_for_each_entry(child, &parent->children, sibling)
+	list_for_each_entry (child, &parent->children, sibling)
 		if (!strcmp(child->memory.record->name, name))
 			return child;
 	return NULL;
@@ -236,7 +235,7 @@ int mem_cgroup_rmdir(struct mem_cgroup *memcg)
 		return err;
 	while (handed_over--)
 		mem_cgroup_put(memcg); /* its objcgs', which have the parent's */
-	mem_cgroup_put(memcg); /* the tree's */
+	mem_cgroup_put(memcg);	       /* the tree's */
 	return 0;
 }
 
@@ -255,8 +254,7 @@ struct mem_cgroup *mem_cgroup_lookup(struct mem_cgroup *parent, const char *name
 struct mem_cgroup *memcg_next(struct mem_cgroup *pos, struct mem_cgroup *root)
 {
 	if (!list_empty(&pos->children))
-		return list_first_entry(&pos->children, struct mem_cgroup,
-					sibling);
+		return list_first_entry(&pos->children, struct mem_cgroup, sibling);
 	while (pos != root) {
 		struct list_head *next = pos->sibling.next;
 
@@ -275,15 +273,14 @@ static struct mem_cgroup *next_sibling(struct mem_cgroup *pos)
 {
 	struct mem_cgroup *child;
 
-	list_for_each_entry(child, &pos->parent->children, sibling)
+	list_for_each_entry (child, &pos->parent->children, sibling)
 		if (child->id > pos->id)
 			return child;
 	return NULL;
 }
 
 /* The group after @pos, which the caller holds, with a reference. */
-static struct mem_cgroup *walk_next(struct mem_cgroup *pos,
-				    struct mem_cgroup *root)
+static struct mem_cgroup *walk_next(struct mem_cgroup *pos, struct mem_cgroup *root)
 {
 	struct mem_cgroup *next = NULL;
 
@@ -300,8 +297,8 @@ static struct mem_cgroup *walk_next(struct mem_cgroup *pos,
 	return next;
 }
 
-int mem_cgroup_walk(struct mem_cgroup *root,
-		    int (*fn)(struct mem_cgroup *memcg, void *arg), void *arg)
+int mem_cgroup_walk(struct mem_cgroup *root, int (*fn)(struct mem_cgroup *memcg, void *arg),
+		    void *arg)
 {
 	struct mem_cgroup *pos = root ? root : &root_memcg;
 	struct mem_cgroup *top = pos;

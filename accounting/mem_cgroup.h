@@ -25,9 +25,9 @@
 
 struct mem_cgroup {
 	struct page_counter memory; /* const; its record is atomic */
-	int64_t refcnt; /* atomic; 0 is final */
-	uint64_t id; /* const after creation */
-	struct mem_cgroup *parent; /* const; holds a reference */
+	int64_t refcnt;		    /* atomic; 0 is final */
+	uint64_t id;		    /* const after creation */
+	struct mem_cgroup *parent;  /* const; holds a reference */
 
 	/*
 	 * The group's heaps; the layer above reads and writes it. Pushed
@@ -46,8 +46,8 @@ struct mem_cgroup {
 	struct list_head children; /* online ones, by ->sibling */
 	struct list_head sibling;
 	struct list_head objcg_list; /* of dead descendants; by ->list */
-	uint32_t nr_dying; /* dead children not yet freed */
-	bool online; /* also read bare by mem_cgroup_tryget_online() */
+	uint32_t nr_dying;	     /* dead children not yet freed */
+	bool online;		     /* also read bare by mem_cgroup_tryget_online() */
 
 	struct rcu_head rcu;
 };
@@ -78,8 +78,7 @@ int mem_cgroups_init(void);
 /* The next online group of the subtree in pre-order; cgroup_lock. */
 struct mem_cgroup *memcg_next(struct mem_cgroup *pos, struct mem_cgroup *root);
 
-#define for_each_memcg(pos, root) \
-	for ((pos) = (root); (pos); (pos) = memcg_next((pos), (root)))
+#define for_each_memcg(pos, root) for ((pos) = (root); (pos); (pos) = memcg_next((pos), (root)))
 
 /* Counts an event in the group and its ancestors. */
 void memcg_event(struct mem_cgroup *memcg, enum memcg_event event);

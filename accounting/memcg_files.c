@@ -15,8 +15,7 @@
 
 static uint64_t pages_to_bytes(int64_t pages)
 {
-	return pages >= COUNTERS_NO_LIMIT ? MEMCG_MAX :
-					    (uint64_t)pages << PAGE_SHIFT;
+	return pages >= COUNTERS_NO_LIMIT ? MEMCG_MAX : (uint64_t)pages << PAGE_SHIFT;
 }
 
 uint64_t mem_cgroup_usage(const struct mem_cgroup *memcg)
@@ -41,8 +40,7 @@ int mem_cgroup_set_max(struct mem_cgroup *memcg, uint64_t bytes)
 	if (!memcg->parent)
 		return -EINVAL;
 	counters_own();
-	WRITE_ONCE(memcg->memory.record->max,
-		   (int64_t)min_t(uint64_t, pages, COUNTERS_NO_LIMIT));
+	WRITE_ONCE(memcg->memory.record->max, (int64_t)min_t(uint64_t, pages, COUNTERS_NO_LIMIT));
 	return 0;
 }
 
@@ -58,8 +56,7 @@ struct text {
 	size_t len, used;
 };
 
-__attribute__((format(printf, 2, 3))) static void put(struct text *text,
-						       const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void put(struct text *text, const char *fmt, ...)
 {
 	size_t room = text->used < text->len ? text->len - text->used : 0;
 	va_list args;
@@ -97,7 +94,7 @@ static void show_max(struct mem_cgroup *memcg, struct text *text)
 
 static void show_stat(struct mem_cgroup *memcg, struct text *text)
 {
-	struct mem_cgroup_stat stat = { .size = sizeof(stat) };
+	struct mem_cgroup_stat stat = {.size = sizeof(stat)};
 
 	mem_cgroup_stat(memcg, &stat);
 	put(text, "current %" PRIu64 "\n", stat.current);
@@ -119,8 +116,7 @@ static const char *const event_names[NR_MEMCG_EVENTS] = {
 static void show_event_array(const uint64_t *events, struct text *text)
 {
 	for (int i = 0; i < NR_MEMCG_EVENTS; i++)
-		put(text, "%s %" PRIu64 "\n", event_names[i],
-		    READ_ONCE(events[i]));
+		put(text, "%s %" PRIu64 "\n", event_names[i], READ_ONCE(events[i]));
 }
 
 static void show_events(struct mem_cgroup *memcg, struct text *text)
@@ -147,12 +143,9 @@ static const struct memcg_file {
 	void (*show)(struct mem_cgroup *memcg, struct text *text);
 	int (*write)(struct mem_cgroup *memcg, const char *value);
 } files[] = {
-	{ "memory.current", show_current, NULL },
-	{ "memory.peak", show_peak, NULL },
-	{ "memory.max", show_max, write_max },
-	{ "memory.stat", show_stat, NULL },
-	{ "memory.events", show_events, NULL },
-	{ "memory.events.local", show_events_local, NULL },
+	{"memory.current", show_current, NULL}, {"memory.peak", show_peak, NULL},
+	{"memory.max", show_max, write_max},	{"memory.stat", show_stat, NULL},
+	{"memory.events", show_events, NULL},	{"memory.events.local", show_events_local, NULL},
 };
 
 static const struct memcg_file *find_file(const char *name)
@@ -163,11 +156,10 @@ static const struct memcg_file *find_file(const char *name)
 	return NULL;
 }
 
-long mem_cgroup_read(struct mem_cgroup *memcg, const char *name, char *buf,
-		     size_t len)
+long mem_cgroup_read(struct mem_cgroup *memcg, const char *name, char *buf, size_t len)
 {
 	const struct memcg_file *file = find_file(name);
-	struct text text = { .buf = buf, .len = len };
+	struct text text = {.buf = buf, .len = len};
 
 	if (!file)
 		return -ENOENT;
@@ -175,8 +167,7 @@ long mem_cgroup_read(struct mem_cgroup *memcg, const char *name, char *buf,
 	return (long)text.used;
 }
 
-int mem_cgroup_write(struct mem_cgroup *memcg, const char *name,
-		     const char *value)
+int mem_cgroup_write(struct mem_cgroup *memcg, const char *name, const char *value)
 {
 	const struct memcg_file *file = find_file(name);
 

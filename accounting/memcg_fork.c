@@ -16,7 +16,7 @@ static void sum_charged(struct obj_cgroup *objcg, void *arg)
 	struct obj_stock *stock;
 
 	*bytes += objcg->nr_charged_bytes + objcg->live_base;
-	list_for_each_entry(stock, &objcg->stocks, list)
+	list_for_each_entry (stock, &objcg->stocks, list)
 		*bytes += stock->limit + stock->revoked;
 }
 
@@ -51,8 +51,8 @@ void mem_cgroup_fork_child(void)
 	struct mem_cgroup *memcg;
 
 	counters_fork_child();
-	for_each_memcg(memcg, &root_memcg)
+	for_each_memcg (memcg, &root_memcg)
 		memcg->memory.record->usage = 0;
-	for_each_memcg(memcg, &root_memcg)
+	for_each_memcg (memcg, &root_memcg)
 		recount_one(memcg);
 }

@@ -74,8 +74,7 @@ void obj_cgroup_return_bytes(struct obj_cgroup *objcg, int64_t bytes)
 		pages = left >> PAGE_SHIFT;
 		if (pages <= 0)
 			return;
-	} while (!cmpxchg_relaxed(&objcg->nr_charged_bytes, &left,
-				  left - (pages << PAGE_SHIFT)));
+	} while (!cmpxchg_relaxed(&objcg->nr_charged_bytes, &left, left - (pages << PAGE_SHIFT)));
 	obj_cgroup_uncharge_pages(objcg, pages);
 }
 
@@ -106,8 +105,7 @@ static void account_manual(struct obj_cgroup *objcg, int64_t bytes, int64_t page
  * Frozen stocks hold objcg_lock(), so what is charged past the stocks changes
  * under it, all at once.
  */
-static bool charge_direct(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes,
-			  bool span)
+static bool charge_direct(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes, bool span)
 {
 	int64_t pages = (int64_t)(round_up_to(bytes, PAGE_SIZE) >> PAGE_SHIFT);
 	struct charge charge;
@@ -145,8 +143,7 @@ void obj_cgroup_uncharge_span(struct obj_cgroup *objcg, size_t bytes)
 	unlock(objcg_lock(objcg));
 }
 
-void obj_cgroup_uncharge_direct(struct obj_cgroup *objcg, size_t bytes,
-				bool manual)
+void obj_cgroup_uncharge_direct(struct obj_cgroup *objcg, size_t bytes, bool manual)
 {
 	lock(objcg_lock(objcg));
 	atomic_sub(&objcg->live_base, (int64_t)bytes);
@@ -158,8 +155,7 @@ void obj_cgroup_uncharge_direct(struct obj_cgroup *objcg, size_t bytes,
 
 /* ---- Records ------------------------------------------------------------ */
 
-void obj_cgroup_account_slab(struct obj_cgroup *objcg, int64_t bytes,
-			     int64_t objects)
+void obj_cgroup_account_slab(struct obj_cgroup *objcg, int64_t bytes, int64_t objects)
 {
 	counters_own();
 	lock(objcg_lock(objcg));
@@ -170,8 +166,7 @@ void obj_cgroup_account_slab(struct obj_cgroup *objcg, int64_t bytes,
 	unlock(objcg_lock(objcg));
 }
 
-static void move_records(struct obj_cgroup *objcg, struct mem_cgroup *from,
-			 struct mem_cgroup *to)
+static void move_records(struct obj_cgroup *objcg, struct mem_cgroup *from, struct mem_cgroup *to)
 {
 	struct counters_record *old = from->memory.record;
 	struct counters_record *new = to->memory.record;
@@ -206,7 +201,7 @@ int64_t memcg_reparent_objcgs(struct mem_cgroup *memcg)
 	struct obj_cgroup *objcg, *tmp;
 	int64_t handed_over = 1;
 
-	list_for_each_entry_safe(objcg, tmp, &memcg->objcg_list, list) {
+	list_for_each_entry_safe (objcg, tmp, &memcg->objcg_list, list) {
 		list_del_init(&objcg->list);
 		reparent_one(objcg, memcg, parent);
 		handed_over++;
@@ -233,8 +228,7 @@ bool obj_cgroup_tryget(struct obj_cgroup *objcg)
 
 static void objcg_free_rcu(struct rcu_head *rcu)
 {
-	meta_free(container_of(rcu, struct obj_cgroup, rcu),
-		  sizeof(struct obj_cgroup));
+	meta_free(container_of(rcu, struct obj_cgroup, rcu), sizeof(struct obj_cgroup));
 }
 
 /* No stock, slab, span or user is left, so all charged bytes are leftovers. */
@@ -262,14 +256,13 @@ void obj_cgroup_put(struct obj_cgroup *objcg)
 		obj_cgroup_release(objcg);
 }
 
-void memcg_for_each_objcg(struct mem_cgroup *memcg,
-			  void (*fn)(struct obj_cgroup *objcg, void *arg),
+void memcg_for_each_objcg(struct mem_cgroup *memcg, void (*fn)(struct obj_cgroup *objcg, void *arg),
 			  void *arg)
 {
 	struct obj_cgroup *objcg;
 
 	fn(memcg->objcg, arg);
-	list_for_each_entry(objcg, &memcg->objcg_list, list)
+	list_for_each_entry (objcg, &memcg->objcg_list, list)
 		fn(objcg, arg);
 }
 

@@ -27,26 +27,26 @@
 #include "accounting/mem_cgroup.h"
 
 struct obj_cgroup {
-	int64_t refcnt; /* atomic */
+	int64_t refcnt;		  /* atomic */
 	struct mem_cgroup *memcg; /* RCU; written under cgroup_lock */
 	int64_t nr_charged_bytes; /* atomic; charged, in no stock */
-	int64_t live_base; /* atomic; live bytes of no attached stock */
-	int64_t span_bytes; /* atomic; the part of live_base in spans */
-	int64_t manual_base; /* atomic; the part charged through the API */
+	int64_t live_base;	  /* atomic; live bytes of no attached stock */
+	int64_t span_bytes;	  /* atomic; the part of live_base in spans */
+	int64_t manual_base;	  /* atomic; the part charged through the API */
 
 	/* cgroup_lock, for the time of a count: what the slabs really hold. */
 	int64_t counted_bytes, counted_objects, counted_slab, counted_span;
 
 	/* Its objcg_lock(): */
 	struct list_head stocks;
-	uint32_t nr_stocks; /* also read bare, as an estimate */
+	uint32_t nr_stocks;	   /* also read bare, as an estimate */
 	int64_t published_objects; /* what memcg's record has of us */
 	int64_t published_bytes;
 	int64_t slab_bytes;
 
 	union {
 		struct list_head list; /* memcg->objcg_list, once reparented */
-		struct rcu_head rcu; /* released */
+		struct rcu_head rcu;   /* released */
 	};
 };
 
@@ -74,8 +74,7 @@ void obj_cgroup_uncharge_pages(struct obj_cgroup *objcg, int64_t pages);
 void obj_cgroup_return_bytes(struct obj_cgroup *objcg, int64_t bytes);
 
 /* Slab pages and objects, for the records. */
-void obj_cgroup_account_slab(struct obj_cgroup *objcg, int64_t bytes,
-			     int64_t objects);
+void obj_cgroup_account_slab(struct obj_cgroup *objcg, int64_t bytes, int64_t objects);
 
 /*
  * Charges a span of @bytes, whole pages, straight to the page counter; drains
@@ -90,12 +89,10 @@ void obj_cgroup_uncharge_span(struct obj_cgroup *objcg, size_t bytes);
  * charged through any; @manual: by obj_cgroup_charge().
  */
 int obj_cgroup_charge_direct(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes);
-void obj_cgroup_uncharge_direct(struct obj_cgroup *objcg, size_t bytes,
-				bool manual);
+void obj_cgroup_uncharge_direct(struct obj_cgroup *objcg, size_t bytes, bool manual);
 
 /* The obj_cgroups of one group; cgroup_lock. @fn may not sleep. */
-void memcg_for_each_objcg(struct mem_cgroup *memcg,
-			  void (*fn)(struct obj_cgroup *objcg, void *arg),
+void memcg_for_each_objcg(struct mem_cgroup *memcg, void (*fn)(struct obj_cgroup *objcg, void *arg),
 			  void *arg);
 
 void obj_cgroups_fork_prepare(void);

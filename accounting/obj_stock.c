@@ -83,8 +83,7 @@ static int64_t batch_pages(struct obj_stock *stock)
 	rcu_read_lock();
 	margin = page_counter_margin(&obj_cgroup_memcg(objcg)->memory);
 	rcu_read_unlock();
-	if (margin < (int64_t)(READ_ONCE(objcg->nr_stocks) + 1) *
-			     2 * MEMCG_CHARGE_BATCH)
+	if (margin < (int64_t)(READ_ONCE(objcg->nr_stocks) + 1) * 2 * MEMCG_CHARGE_BATCH)
 		return 0;
 	stock->batch = min_t(uint32_t, stock->batch * 2, MEMCG_CHARGE_BATCH / 2);
 	return batch;
@@ -212,7 +211,7 @@ static void revoke_begin_all(struct obj_cgroup *objcg, void *arg)
 
 	(void)arg;
 	lock(objcg_lock(objcg));
-	list_for_each_entry(stock, &objcg->stocks, list)
+	list_for_each_entry (stock, &objcg->stocks, list)
 		revoke_begin(stock);
 	unlock(objcg_lock(objcg));
 }
@@ -224,7 +223,7 @@ static void revoke_end_all(struct obj_cgroup *objcg, void *arg)
 
 	(void)arg;
 	lock(objcg_lock(objcg));
-	list_for_each_entry(stock, &objcg->stocks, list)
+	list_for_each_entry (stock, &objcg->stocks, list)
 		bytes += revoke_end(stock);
 	unlock(objcg_lock(objcg));
 	obj_cgroup_return_bytes(objcg, bytes);
@@ -235,14 +234,14 @@ void memcg_drain_stocks(struct mem_cgroup *memcg)
 	struct mem_cgroup *pos;
 
 	lock(&cgroup_lock);
-	for_each_memcg(pos, memcg)
+	for_each_memcg (pos, memcg)
 		memcg_for_each_objcg(pos, revoke_begin_all, NULL);
 	/*
 	 * Pairs with barrier() in obj_stock_charge(). A kernel without it
 	 * leaves the revoked bytes with their stocks.
 	 */
 	if (os_membarrier() == 0)
-		for_each_memcg(pos, memcg)
+		for_each_memcg (pos, memcg)
 			memcg_for_each_objcg(pos, revoke_end_all, NULL);
 	unlock(&cgroup_lock);
 }
@@ -259,7 +258,7 @@ static void freeze_all(struct obj_cgroup *objcg, void *arg)
 	struct obj_stock *stock;
 
 	(void)arg;
-	list_for_each_entry(stock, &objcg->stocks, list) {
+	list_for_each_entry (stock, &objcg->stocks, list) {
 		lock_nested(&stock->lock);
 		stock->revoked += stock->limit;
 		WRITE_ONCE(stock->limit, INT64_MIN);
@@ -272,7 +271,7 @@ static void thaw_all(struct obj_cgroup *objcg, void *arg)
 	struct obj_stock *stock;
 
 	(void)arg;
-	list_for_each_entry(stock, &objcg->stocks, list) {
+	list_for_each_entry (stock, &objcg->stocks, list) {
 		int64_t limit = stock->revoked;
 
 		stock->revoked = 0;
@@ -286,7 +285,7 @@ void memcg_freeze_stocks(struct mem_cgroup *memcg)
 	struct mem_cgroup *pos;
 
 	obj_cgroups_fork_prepare(); /* no stock comes or goes */
-	for_each_memcg(pos, memcg)
+	for_each_memcg (pos, memcg)
 		memcg_for_each_objcg(pos, freeze_all, NULL);
 	os_membarrier(); /* pairs with barrier() in obj_stock_charge() */
 }
@@ -295,13 +294,12 @@ void memcg_thaw_stocks(struct mem_cgroup *memcg)
 {
 	struct mem_cgroup *pos;
 
-	for_each_memcg(pos, memcg)
+	for_each_memcg (pos, memcg)
 		memcg_for_each_objcg(pos, thaw_all, NULL);
 	obj_cgroups_fork_done();
 }
 
-void obj_cgroup_sum_stocks(struct obj_cgroup *objcg,
-			   struct obj_stock_totals *totals)
+void obj_cgroup_sum_stocks(struct obj_cgroup *objcg, struct obj_stock_totals *totals)
 {
 	struct obj_stock *stock;
 
@@ -309,7 +307,7 @@ void obj_cgroup_sum_stocks(struct obj_cgroup *objcg,
 	totals->live += READ_ONCE(objcg->live_base);
 	totals->span += READ_ONCE(objcg->span_bytes);
 	totals->manual += READ_ONCE(objcg->manual_base);
-	list_for_each_entry(stock, &objcg->stocks, list) {
+	list_for_each_entry (stock, &objcg->stocks, list) {
 		int64_t limit = READ_ONCE(stock->limit);
 		int64_t used = READ_ONCE(stock->used);
 

@@ -31,19 +31,19 @@
 
 /* Pages charged at once; also the most that a stock holds. */
 #define MEMCG_CHARGE_BATCH 64
-#define STOCK_MAX ((int64_t)MEMCG_CHARGE_BATCH << PAGE_SHIFT)
+#define STOCK_MAX	   ((int64_t)MEMCG_CHARGE_BATCH << PAGE_SHIFT)
 
 struct obj_stock {
-	int64_t used; /* owner writes, all read */
-	int64_t limit; /* written under lock, owner reads bare */
-	int64_t floor; /* limit - STOCK_MAX, likewise */
+	int64_t used;		  /* owner writes, all read */
+	int64_t limit;		  /* written under lock, owner reads bare */
+	int64_t floor;		  /* limit - STOCK_MAX, likewise */
 	struct obj_cgroup *objcg; /* const while attached; holds a reference */
 
 	struct lock lock;
-	uint32_t batch; /* pages of the next charge; lock */
-	int64_t revoked; /* charged, on its way out; lock */
-	int64_t published; /* used as of the last publication; owner */
-	int64_t manual; /* the part of used charged through the API; owner */
+	uint32_t batch;	       /* pages of the next charge; lock */
+	int64_t revoked;       /* charged, on its way out; lock */
+	int64_t published;     /* used as of the last publication; owner */
+	int64_t manual;	       /* the part of used charged through the API; owner */
 	struct list_head list; /* objcg->stocks; objcg_lock() */
 };
 
@@ -71,8 +71,7 @@ void obj_stock_settle(struct obj_stock *stock);
 /* Revokes every stock of the subtree, parked, running or asleep. */
 void memcg_drain_stocks(struct mem_cgroup *memcg);
 
-static __always_inline_fn int obj_stock_charge(struct obj_stock *stock,
-					       gfp_t gfp, size_t size)
+static __always_inline_fn int obj_stock_charge(struct obj_stock *stock, gfp_t gfp, size_t size)
 {
 	int64_t used = READ_ONCE(stock->used) + (int64_t)size;
 
@@ -84,8 +83,7 @@ static __always_inline_fn int obj_stock_charge(struct obj_stock *stock,
 }
 
 /* Puts bytes back. Returns whether the stock holds too much now. */
-static __always_inline_fn bool obj_stock_credit(struct obj_stock *stock,
-						size_t size)
+static __always_inline_fn bool obj_stock_credit(struct obj_stock *stock, size_t size)
 {
 	int64_t used = READ_ONCE(stock->used) - (int64_t)size;
 
@@ -97,11 +95,11 @@ static __always_inline_fn bool obj_stock_credit(struct obj_stock *stock,
 /* ---- Stopping everybody at their next charge or credit ------------------ */
 
 struct obj_stock_totals {
-	int64_t stock; /* bytes in stocks */
+	int64_t stock;	  /* bytes in stocks */
 	int64_t leftover; /* nr_charged_bytes */
-	int64_t live; /* bytes handed out, spans included */
-	int64_t span; /* of them, in spans */
-	int64_t manual; /* of them, charged through the API */
+	int64_t live;	  /* bytes handed out, spans included */
+	int64_t span;	  /* of them, in spans */
+	int64_t manual;	  /* of them, charged through the API */
 };
 
 /*
@@ -113,7 +111,6 @@ void memcg_freeze_stocks(struct mem_cgroup *memcg);
 void memcg_thaw_stocks(struct mem_cgroup *memcg);
 
 /* Adds what one objcg has; exact between freeze and thaw. cgroup_lock. */
-void obj_cgroup_sum_stocks(struct obj_cgroup *objcg,
-			   struct obj_stock_totals *totals);
+void obj_cgroup_sum_stocks(struct obj_cgroup *objcg, struct obj_stock_totals *totals);
 
 #endif

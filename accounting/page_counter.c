@@ -28,15 +28,15 @@ static bool try_charge_one(struct page_counter *counter, int64_t pages)
 	return true;
 }
 
-static void uncharge_below(struct page_counter *counter,
-			   const struct page_counter *end, int64_t pages)
+static void uncharge_below(struct page_counter *counter, const struct page_counter *end,
+			   int64_t pages)
 {
 	for (; counter != end; counter = counter->parent) {
 		int64_t usage = atomic_sub(&counter->record->usage, pages);
 
 		if (unlikely(usage < 0))
-			die("page counter of '%s' fell to %ld pages",
-			    counter->record->name, (long)usage);
+			die("page counter of '%s' fell to %ld pages", counter->record->name,
+			    (long)usage);
 	}
 }
 
@@ -58,8 +58,7 @@ void page_counter_charge(struct page_counter *counter, int64_t pages)
 {
 	counters_own();
 	for (; counter; counter = counter->parent)
-		raise_peak(counter->record,
-			   atomic_add(&counter->record->usage, pages));
+		raise_peak(counter->record, atomic_add(&counter->record->usage, pages));
 }
 
 void page_counter_uncharge(struct page_counter *counter, int64_t pages)
@@ -73,8 +72,7 @@ int64_t page_counter_margin(const struct page_counter *counter)
 	int64_t margin = COUNTERS_NO_LIMIT;
 
 	for (; counter->parent; counter = counter->parent) {
-		int64_t room = READ_ONCE(counter->record->max) -
-			       READ_ONCE(counter->record->usage);
+		int64_t room = READ_ONCE(counter->record->max) - READ_ONCE(counter->record->usage);
 
 		margin = min_t(int64_t, margin, room);
 	}

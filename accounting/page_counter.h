@@ -14,7 +14,7 @@
 
 struct page_counter {
 	struct counters_record *record; /* const after creation */
-	struct page_counter *parent; /* const; NULL for the root */
+	struct page_counter *parent;	/* const; NULL for the root */
 };
 
 /*

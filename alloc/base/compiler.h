@@ -6,21 +6,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define likely(x) __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
+#define likely(x)			__builtin_expect(!!(x), 1)
+#define unlikely(x)			__builtin_expect(!!(x), 0)
 
-#define __always_inline_fn inline __attribute__((always_inline))
-#define noinline __attribute__((noinline))
-#define __cold_fn __attribute__((cold, noinline))
+#define __always_inline_fn		inline __attribute__((always_inline))
+#define noinline			__attribute__((noinline))
+#define __cold_fn			__attribute__((cold, noinline))
 
-#define CACHELINE 64
+#define CACHELINE			64
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define container_of(ptr, type, member) \
-	((type *)((char *)(ptr) - offsetof(type, member)))
+#define ARRAY_SIZE(a)			(sizeof(a) / sizeof((a)[0]))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
-#define min_t(type, a, b) ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
-#define max_t(type, a, b) ((type)(a) > (type)(b) ? (type)(a) : (type)(b))
+#define min_t(type, a, b)		((type)(a) < (type)(b) ? (type)(a) : (type)(b))
+#define max_t(type, a, b)		((type)(a) > (type)(b) ? (type)(a) : (type)(b))
 
 /* @a must be a power of two. */
 static inline size_t round_up_to(size_t n, size_t a)

@@ -12,7 +12,10 @@ struct list_head {
 	struct list_head *next, *prev;
 };
 
-#define LIST_HEAD_INIT(name) { &(name), &(name) }
+#define LIST_HEAD_INIT(name)                                                                       \
+	{                                                                                          \
+		&(name), &(name)                                                                   \
+	}
 
 static inline void list_init(struct list_head *head)
 {
@@ -57,21 +60,18 @@ static inline void list_splice_tail(struct list_head *from, struct list_head *to
 	list_init(from);
 }
 
-#define list_first_entry(head, type, member) \
-	container_of((head)->next, type, member)
+#define list_first_entry(head, type, member) container_of((head)->next, type, member)
 
-#define list_for_each_entry(pos, head, member) \
-	for (pos = container_of((head)->next, __typeof__(*pos), member); \
-	     &pos->member != (head); \
+#define list_for_each_entry(pos, head, member)                                                     \
+	for (pos = container_of((head)->next, __typeof__(*pos), member); &pos->member != (head);   \
 	     pos = container_of(pos->member.next, __typeof__(*pos), member))
 
 /* @pos may be unlinked in the body. */
-#define list_for_each_entry_safe(pos, tmp, head, member) \
-	for (pos = container_of((head)->next, __typeof__(*pos), member), \
-	    tmp = container_of(pos->member.next, __typeof__(*pos), member); \
-	     &pos->member != (head); \
-	     pos = tmp, \
-	    tmp = container_of(tmp->member.next, __typeof__(*tmp), member))
+#define list_for_each_entry_safe(pos, tmp, head, member)                                           \
+	for (pos = container_of((head)->next, __typeof__(*pos), member),                           \
+	    tmp = container_of(pos->member.next, __typeof__(*pos), member);                        \
+	     &pos->member != (head);                                                               \
+	     pos = tmp, tmp = container_of(tmp->member.next, __typeof__(*tmp), member))
 
 /*
  * List with a one-word head, for tables of many short lists. An unlinked node
@@ -85,8 +85,7 @@ struct hlist_head {
 	struct hlist_node *first;
 };
 
-static inline void hlist_add_head(struct hlist_node *node,
-				  struct hlist_head *head)
+static inline void hlist_add_head(struct hlist_node *node, struct hlist_head *head)
 {
 	node->next = head->first;
 	if (head->first)

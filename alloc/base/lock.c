@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "alloc/base/lock.h"
 
-
 #include "alloc/base/message.h"
 #include "alloc/base/os.h"
 
@@ -18,8 +17,7 @@ void lock_wait(struct lock *lock)
 	for (int i = 0; i < SPINS; i++) {
 		uint32_t unlocked = 0;
 
-		if (READ_ONCE(lock->word) == 0 &&
-		    cmpxchg_acquire(&lock->word, &unlocked, 1u))
+		if (READ_ONCE(lock->word) == 0 && cmpxchg_acquire(&lock->word, &unlocked, 1u))
 			return;
 		cpu_relax();
 	}
@@ -50,8 +48,7 @@ void lock_rank_acquire(const struct lock *lock, bool nested)
 	for (uint32_t rank = LOCK_RANK_META; rank >= lock->rank; rank--) {
 		if (!held[rank] || (nested && rank == lock->rank))
 			continue;
-		die("lock order: '%s' taken under '%s'", rank_names[lock->rank],
-		    rank_names[rank]);
+		die("lock order: '%s' taken under '%s'", rank_names[lock->rank], rank_names[rank]);
 	}
 	held[lock->rank]++;
 }
@@ -59,8 +56,7 @@ void lock_rank_acquire(const struct lock *lock, bool nested)
 void lock_rank_release(const struct lock *lock)
 {
 	if (!held[lock->rank])
-		die("lock order: '%s' released but not held",
-		    rank_names[lock->rank]);
+		die("lock order: '%s' released but not held", rank_names[lock->rank]);
 	held[lock->rank]--;
 }
 

@@ -14,15 +14,15 @@
 
 enum lock_rank {
 	LOCK_RANK_TREE = 1, /* cgroup_lock: shape of the tree */
-	LOCK_RANK_TASKS, /* task_list_lock: registered threads */
-	LOCK_RANK_HEAP, /* heap->lock: its lists of slabs */
-	LOCK_RANK_OBJCG, /* objcg_locks[]: stocks of an objcg */
-	LOCK_RANK_STOCK, /* stock->lock: limit and what is revoked */
-	LOCK_RANK_CACHES, /* slab_caches_lock: the kmem_caches */
+	LOCK_RANK_TASKS,    /* task_list_lock: registered threads */
+	LOCK_RANK_HEAP,	    /* heap->lock: its lists of slabs */
+	LOCK_RANK_OBJCG,    /* objcg_locks[]: stocks of an objcg */
+	LOCK_RANK_STOCK,    /* stock->lock: limit and what is revoked */
+	LOCK_RANK_CACHES,   /* slab_caches_lock: the kmem_caches */
 	LOCK_RANK_COUNTERS, /* counter records of the memfd */
-	LOCK_RANK_SLABS, /* slab_table_lock: unused slab structs */
-	LOCK_RANK_PAGES, /* page_run_lock: free page runs */
-	LOCK_RANK_META, /* meta_lock: metadata arena */
+	LOCK_RANK_SLABS,    /* slab_table_lock: unused slab structs */
+	LOCK_RANK_PAGES,    /* page_run_lock: free page runs */
+	LOCK_RANK_META,	    /* meta_lock: metadata arena */
 };
 
 struct lock {
@@ -30,7 +30,10 @@ struct lock {
 	uint32_t rank;
 };
 
-#define LOCK_INIT(rank_) { .word = 0, .rank = (rank_) }
+#define LOCK_INIT(rank_)                                                                           \
+	{                                                                                          \
+		.word = 0, .rank = (rank_)                                                         \
+	}
 
 void lock_init(struct lock *lock, enum lock_rank rank);
 

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PREFIX "cgslab: "
+#define PREFIX	       "cgslab: "
 #define LINE_MAX_BYTES 512
 
 /* Out of the way of programs that expect low descriptors. */

@@ -11,8 +11,7 @@
 __attribute__((format(printf, 1, 2))) void warn(const char *fmt, ...);
 
 /* warn() and abort(). */
-__attribute__((format(printf, 1, 2), noreturn, cold)) void die(const char *fmt,
-							       ...);
+__attribute__((format(printf, 1, 2), noreturn, cold)) void die(const char *fmt, ...);
 
 /*
  * Keeps a descriptor of its own for stderr, high and close-on-exec: many
@@ -25,11 +24,10 @@ int message_fd(void);
 
 /* A violated invariant of ours in a debug build. */
 #ifdef CGSLAB_DEBUG
-#define debug_assert(cond) \
-	do { \
-		if (unlikely(!(cond))) \
-			die("%s:%d: assertion failed: %s", __FILE__, __LINE__, \
-			    #cond); \
+#define debug_assert(cond)                                                                         \
+	do {                                                                                       \
+		if (unlikely(!(cond)))                                                             \
+			die("%s:%d: assertion failed: %s", __FILE__, __LINE__, #cond);             \
 	} while (0)
 #else
 #define debug_assert(cond) ((void)sizeof(cond))

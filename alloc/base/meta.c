@@ -7,12 +7,12 @@
 #include "alloc/base/os.h"
 
 #define META_RESERVE (64ul << 30)
-#define META_LEAST (64ul << 20)
-#define META_STEP (64ul << 10)
+#define META_LEAST   (64ul << 20)
+#define META_STEP    (64ul << 10)
 
 /* Up to this size freed memory is kept in lists 16 bytes apart. */
 #define META_LISTED 4096
-#define META_LISTS (META_LISTED / 16 + 1)
+#define META_LISTS  (META_LISTED / 16 + 1)
 
 static struct lock meta_lock = LOCK_INIT(LOCK_RANK_META);
 
@@ -33,8 +33,7 @@ static void *meta_carve(size_t size)
 
 	if (!area.base && os_area_init(&area, META_RESERVE, META_LEAST))
 		return NULL;
-	if (at + size > area.committed &&
-	    os_area_commit(&area, round_up_to(at + size, META_STEP)))
+	if (at + size > area.committed && os_area_commit(&area, round_up_to(at + size, META_STEP)))
 		return NULL;
 	area_used = at + size;
 	return area.base + at;

@@ -17,7 +17,7 @@
 /* Where the kernel puts nothing by itself: between heaps and mmap's top. */
 #define WINDOW_BASE 0x200000000000ul
 #define WINDOW_STEP (4ul << 40)
-#define WINDOWS 16
+#define WINDOWS	    16
 
 size_t os_page_size(void)
 {
@@ -32,15 +32,14 @@ static bool address_space_is_limited(void)
 {
 	struct rlimit limit;
 
-	return getrlimit(RLIMIT_AS, &limit) == 0 &&
-	       limit.rlim_cur != RLIM_INFINITY;
+	return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
 }
 
 static bool area_reserve(struct os_area *area, size_t size)
 {
 	size_t padded = size + AREA_ALIGN;
-	char *addr = mmap(NULL, padded, PROT_NONE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *addr =
+		mmap(NULL, padded, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	char *base;
 
 	if (addr == MAP_FAILED)
@@ -59,8 +58,7 @@ static bool area_reserve(struct os_area *area, size_t size)
 static int area_place(struct os_area *area, size_t size)
 {
 	static unsigned int windows_used;
-	unsigned int window =
-		__atomic_fetch_add(&windows_used, 1, __ATOMIC_RELAXED);
+	unsigned int window = __atomic_fetch_add(&windows_used, 1, __ATOMIC_RELAXED);
 
 	if (window >= WINDOWS)
 		return -ENOMEM;
@@ -110,8 +108,7 @@ int os_area_commit(struct os_area *area, size_t size)
 		}
 	} else {
 		char *addr = mmap(end, more, PROT_READ | PROT_WRITE,
-				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
-					  MAP_FIXED_NOREPLACE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
 				  -1, 0);
 
 		errno = saved_errno;
@@ -144,13 +141,12 @@ int os_move(void *from, void *to, size_t len)
 	if (mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED)
 		ret = -ENOMEM;
 	else if (mmap(from, len, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
-		      -1, 0) == MAP_FAILED) {
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+		      0) == MAP_FAILED) {
 		/* No hole may stay behind: put the pages back. */
 		mremap(to, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, from);
 		mmap(to, len, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
-		     0);
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 		ret = -ENOMEM;
 	}
 	errno = saved_errno;
@@ -164,14 +160,11 @@ int os_membarrier(void)
 	int ret = 0;
 
 	if (READ_ONCE(state) == 0) {
-		long err = syscall(SYS_membarrier,
-				   MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0,
-				   0);
+		long err = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
 
 		WRITE_ONCE(state, err ? -1 : 1);
 	}
-	if (READ_ONCE(state) < 0 ||
-	    syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0))
+	if (READ_ONCE(state) < 0 || syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0))
 		ret = -ENOSYS;
 	errno = saved_errno;
 	return ret;

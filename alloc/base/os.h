@@ -10,7 +10,7 @@
 
 /* The unit of page runs, page counters and the page map, on every machine. */
 #define PAGE_SHIFT 12
-#define PAGE_SIZE (1ul << PAGE_SHIFT)
+#define PAGE_SIZE  (1ul << PAGE_SHIFT)
 
 /* The kernel's page size: PAGE_SIZE or a multiple. Const after the first call. */
 size_t os_page_size(void);
@@ -22,10 +22,10 @@ size_t os_page_size(void);
  * given by the kernel.
  */
 struct os_area {
-	char *base; /* const after os_area_init() */
-	size_t reserved; /* largest size; const after os_area_init() */
+	char *base;	  /* const after os_area_init() */
+	size_t reserved;  /* largest size; const after os_area_init() */
 	size_t committed; /* readable and writable bytes; the user's lock */
-	bool whole; /* the address space up to reserved is ours */
+	bool whole;	  /* the address space up to reserved is ours */
 };
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "alloc/pages/page_bins.h"
 
-#define LINEAR 16 /* lengths with a bin of their own */
+#define LINEAR	   16 /* lengths with a bin of their own */
 #define STEPS_LOG2 3
 
 /* Looked at in the bin whose runs may or may not be long enough. */
@@ -32,8 +32,8 @@ static unsigned int next_nonempty(const struct page_bins *bins, unsigned int bin
 	return PAGE_BINS;
 }
 
-void page_bins_add(struct page_bins *bins, uint32_t first, uint32_t npages,
-		   enum page_state state, uint32_t now)
+void page_bins_add(struct page_bins *bins, uint32_t first, uint32_t npages, enum page_state state,
+		   uint32_t now)
 {
 	unsigned int bin = bin_of(npages);
 	struct page_tag *tag = &bins->tags[first];

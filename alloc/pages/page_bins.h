@@ -25,7 +25,7 @@ enum page_state {
  */
 struct page_tag {
 	uint32_t next, prev; /* first page: the bin's list; 0 ends it */
-	uint32_t npages; /* 0 stands for PAGE_USED's "unknown" */
+	uint32_t npages;     /* 0 stands for PAGE_USED's "unknown" */
 	uint32_t state : 2;
 	uint32_t freed_at : 30; /* dirty runs: when, in clock ticks */
 };
@@ -34,11 +34,11 @@ struct page_bins {
 	struct page_tag *tags; /* indexed by page number; page 0 is never free */
 	uint64_t nonempty[PAGE_BINS / 64];
 	uint32_t head[PAGE_BINS]; /* first page of the first run, or 0 */
-	size_t npages; /* sum over all runs */
+	size_t npages;		  /* sum over all runs */
 };
 
-void page_bins_add(struct page_bins *bins, uint32_t first, uint32_t npages,
-		   enum page_state state, uint32_t now);
+void page_bins_add(struct page_bins *bins, uint32_t first, uint32_t npages, enum page_state state,
+		   uint32_t now);
 void page_bins_del(struct page_bins *bins, uint32_t first);
 
 /*

@@ -13,8 +13,8 @@
 #include "alloc/base/os.h"
 
 struct page_map {
-	char *base; /* const after page_runs_init() */
-	size_t size; /* bytes; grows under page_run_lock */
+	char *base;	   /* const after page_runs_init() */
+	size_t size;	   /* bytes; grows under page_run_lock */
 	uint32_t *handles; /* const after page_runs_init() */
 };
 

@@ -10,12 +10,12 @@
 #include "alloc/pages/page_map.h"
 
 #define AREA_RESERVE (1ul << 40)
-#define AREA_LEAST (1ul << 30)
+#define AREA_LEAST   (1ul << 30)
 #define COMMIT_LEAST (1ul << 20)
-#define COMMIT_MOST (64ul << 20)
+#define COMMIT_MOST  (64ul << 20)
 
 /* The clock of freed_at: ticks of 64 ms. */
-#define TICK_SHIFT 6
+#define TICK_SHIFT  6
 #define DECAY_TICKS 16 /* about a second */
 #define DIRTY_LEAST ((64ul << 20) >> PAGE_SHIFT)
 
@@ -40,8 +40,7 @@ static void *page_addr(uint32_t page)
 
 static uint32_t page_number(const void *addr)
 {
-	return (uint32_t)((size_t)((const char *)addr - page_area.base) >>
-			  PAGE_SHIFT);
+	return (uint32_t)((size_t)((const char *)addr - page_area.base) >> PAGE_SHIFT);
 }
 
 static struct page_bins *bins_of(enum page_state state)
@@ -129,8 +128,7 @@ static void insert_run(uint32_t first, uint32_t npages, enum page_state state)
 }
 
 /* The part of a free run that lies at an aligned address, or 0. */
-static uint32_t aligned_start(uint32_t first, uint32_t npages, uint32_t want,
-			      size_t align)
+static uint32_t aligned_start(uint32_t first, uint32_t npages, uint32_t want, size_t align)
 {
 	size_t addr = round_up_to((size_t)page_addr(first), align);
 	uint32_t start = page_number((void *)addr);
@@ -139,8 +137,7 @@ static uint32_t aligned_start(uint32_t first, uint32_t npages, uint32_t want,
 }
 
 /* Takes @npages at @start out of the free run at @first; the rest stays free. */
-static void take_from(struct page_bins *bins, uint32_t first, uint32_t start,
-		      uint32_t npages)
+static void take_from(struct page_bins *bins, uint32_t first, uint32_t start, uint32_t npages)
 {
 	enum page_state state = tags[first].state;
 	uint32_t end = first + tags[first].npages;
@@ -150,14 +147,12 @@ static void take_from(struct page_bins *bins, uint32_t first, uint32_t start,
 	if (start > first)
 		page_bins_add(bins, first, start - first, state, freed_at);
 	if (end > start + npages)
-		page_bins_add(bins, start + npages, end - start - npages, state,
-			      freed_at);
+		page_bins_add(bins, start + npages, end - start - npages, state, freed_at);
 	tags[start].state = PAGE_USED;
 	tags[start + npages - 1].state = PAGE_USED;
 }
 
-static uint32_t alloc_from_bins(struct page_bins *bins, uint32_t npages,
-				size_t align)
+static uint32_t alloc_from_bins(struct page_bins *bins, uint32_t npages, size_t align)
 {
 	/* A run that fits wherever it starts. */
 	uint32_t slack = (uint32_t)((align >> PAGE_SHIFT) - 1);
@@ -215,8 +210,7 @@ static size_t purge_older(uint32_t now, uint32_t age)
 		while (first) {
 			uint32_t next = tags[first].next;
 
-			if (((now - tags[first].freed_at) & ((1u << 30) - 1)) >=
-			    age)
+			if (((now - tags[first].freed_at) & ((1u << 30) - 1)) >= age)
 				purged += purge_run(first);
 			first = next;
 		}
@@ -323,16 +317,13 @@ static size_t validate_bins(const struct page_bins *bins, enum page_state state)
 	size_t npages = 0;
 
 	for (unsigned int bin = 0; bin < PAGE_BINS; bin++) {
-		for (uint32_t first = bins->head[bin]; first;
-		     first = tags[first].next) {
+		for (uint32_t first = bins->head[bin]; first; first = tags[first].next) {
 			const struct page_tag *tag = &tags[first];
 			const struct page_tag *last = tag + tag->npages - 1;
 
 			if (tag->state != state || last->state != state ||
-			    last->npages != tag->npages ||
-			    tag[-1].state == state)
-				die("page run %u of %u pages: bad tags", first,
-				    tag->npages);
+			    last->npages != tag->npages || tag[-1].state == state)
+				die("page run %u of %u pages: bad tags", first, tag->npages);
 			npages += tag->npages;
 		}
 	}
@@ -346,11 +337,9 @@ void page_runs_validate(void)
 	size_t free_pages, first = os_page_size() >> PAGE_SHIFT;
 
 	lock(&page_run_lock);
-	free_pages = validate_bins(&dirty_bins, PAGE_DIRTY) +
-		     validate_bins(&zero_bins, PAGE_ZERO);
+	free_pages = validate_bins(&dirty_bins, PAGE_DIRTY) + validate_bins(&zero_bins, PAGE_ZERO);
 	if (first + pages_used + free_pages != top)
-		die("page runs: %zu used and %zu free of %u", pages_used,
-		    free_pages, top);
+		die("page runs: %zu used and %zu free of %u", pages_used, free_pages, top);
 	unlock(&page_run_lock);
 }
 

@@ -37,8 +37,8 @@ bool page_run_extend(void *addr, size_t npages, size_t more, bool *zeroed);
 size_t page_runs_purge(void);
 
 struct page_run_stats {
-	size_t used; /* pages handed out */
-	size_t dirty; /* free pages that may be resident */
+	size_t used;   /* pages handed out */
+	size_t dirty;  /* free pages that may be resident */
 	size_t mapped; /* pages asked of the kernel so far */
 };
 

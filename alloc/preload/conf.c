@@ -85,14 +85,14 @@ static const struct conf_key {
 	const char *values; /* for the message */
 	int (*set)(struct conf *conf, const char *value);
 } keys[] = {
-	{ "group_by", "none, comm", set_group_by },
-	{ "max", "max, or bytes with K, M, G or T", set_max },
-	{ "report", "none, text, json", set_report },
-	{ "output", "a file name", set_output },
-	{ "verify", "true, false", set_verify },
-	{ "only_pid", "a process id", set_only_pid },
-	{ "abort_conf", "true, false", set_abort_conf },
-	{ "confirm_conf", "true, false", set_confirm_conf },
+	{"group_by", "none, comm", set_group_by},
+	{"max", "max, or bytes with K, M, G or T", set_max},
+	{"report", "none, text, json", set_report},
+	{"output", "a file name", set_output},
+	{"verify", "true, false", set_verify},
+	{"only_pid", "a process id", set_only_pid},
+	{"abort_conf", "true, false", set_abort_conf},
+	{"confirm_conf", "true, false", set_confirm_conf},
 };
 
 static void complain_key(const char *name)
@@ -121,8 +121,8 @@ static bool parse_pair(struct conf *conf, char *pair)
 			continue;
 		if (!keys[i].set(conf, value))
 			return true;
-		warn("CGSLAB_CONF: bad value '%s' for '%s'; valid values: %s",
-		     value, pair, keys[i].values);
+		warn("CGSLAB_CONF: bad value '%s' for '%s'; valid values: %s", value, pair,
+		     keys[i].values);
 		return false;
 	}
 	complain_key(pair);
@@ -153,15 +153,14 @@ void conf_parse(struct conf *conf, const char *text)
 
 void conf_print(const struct conf *conf)
 {
-	static const char *const group_by[] = { "none", "comm" };
-	static const char *const report[] = { "none", "text", "json" };
+	static const char *const group_by[] = {"none", "comm"};
+	static const char *const report[] = {"none", "text", "json"};
 	char max[24] = "max";
 
 	if (conf->max != UINT64_MAX)
 		snprintf(max, sizeof(max), "%" PRIu64, conf->max);
 	warn("group_by:%s,max:%s,report:%s,output:%s,verify:%s,abort_conf:%s",
 	     group_by[conf->group_by], max, report[conf->report],
-	     conf->output[0] ? conf->output : "(stderr)",
-	     conf->verify ? "true" : "false",
+	     conf->output[0] ? conf->output : "(stderr)", conf->verify ? "true" : "false",
 	     conf->abort_conf ? "true" : "false");
 }

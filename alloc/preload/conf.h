@@ -15,7 +15,7 @@ enum conf_report { REPORT_NONE, REPORT_TEXT, REPORT_JSON };
 struct conf {
 	enum conf_group_by group_by;
 	enum conf_report report;
-	uint64_t max; /* bytes; UINT64_MAX: no limit */
+	uint64_t max;	   /* bytes; UINT64_MAX: no limit */
 	uint64_t only_pid; /* who reports; 0: every process */
 	bool verify;
 	bool abort_conf;

@@ -13,7 +13,7 @@
 
 #include "alloc/slab/task.h"
 
-#define EXPORT __attribute__((visibility("default")))
+#define EXPORT	 __attribute__((visibility("default")))
 #define COMM_LEN 16
 
 static bool by_comm; /* const after the constructor */
@@ -95,8 +95,8 @@ EXPORT int pthread_setname_np(pthread_t thread, const char *name)
 	int ret;
 
 	if (!READ_ONCE(next))
-		WRITE_ONCE(next, (int (*)(pthread_t, const char *))dlsym(
-					 RTLD_NEXT, "pthread_setname_np"));
+		WRITE_ONCE(next, (int (*)(pthread_t, const char *))dlsym(RTLD_NEXT,
+									 "pthread_setname_np"));
 	if (!next)
 		return ENOSYS;
 	ret = next(thread, name);

@@ -14,7 +14,7 @@
 #include "alloc/preload/report.h"
 #include "alloc/slab/task.h"
 
-static struct conf conf = { .max = UINT64_MAX };
+static struct conf conf = {.max = UINT64_MAX};
 
 static void name_process(void)
 {
@@ -23,8 +23,7 @@ static void name_process(void)
 
 	group_name_from(program ? program : "", name, sizeof(name));
 	memcg_rename(process_memcg, name);
-	strncpy(counters_header()->program, name,
-		sizeof(counters_header()->program) - 1);
+	strncpy(counters_header()->program, name, sizeof(counters_header()->program) - 1);
 }
 
 /* After the handlers of fork, which slab registers at 101. */
@@ -55,20 +54,16 @@ static void verify_at_exit(void)
 
 	if (!mem_cgroup_verify(mem_cgroup_root(), &sum))
 		return;
-	rest = sum.usage - sum.object_bytes - sum.span_bytes - sum.stock_bytes -
-	       sum.leftover_bytes;
-	die("accounting identity is off by %" PRId64 " bytes: usage %" PRId64
-	    ", objects %" PRId64 ", spans %" PRId64 ", stocks %" PRId64
-	    ", leftovers %" PRId64,
-	    rest, sum.usage, sum.object_bytes, sum.span_bytes, sum.stock_bytes,
-	    sum.leftover_bytes);
+	rest = sum.usage - sum.object_bytes - sum.span_bytes - sum.stock_bytes - sum.leftover_bytes;
+	die("accounting identity is off by %" PRId64 " bytes: usage %" PRId64 ", objects %" PRId64
+	    ", spans %" PRId64 ", stocks %" PRId64 ", leftovers %" PRId64,
+	    rest, sum.usage, sum.object_bytes, sum.span_bytes, sum.stock_bytes, sum.leftover_bytes);
 }
 
 __attribute__((destructor)) static void preload_end(void)
 {
 	if (conf.verify)
 		verify_at_exit();
-	if (conf.report != REPORT_NONE &&
-	    (!conf.only_pid || conf.only_pid == (uint64_t)getpid()))
+	if (conf.report != REPORT_NONE && (!conf.only_pid || conf.only_pid == (uint64_t)getpid()))
 		report_write(&conf);
 }

@@ -142,8 +142,7 @@ EXPORT void free_aligned_sized(void *ptr, size_t align, size_t size)
 #else
 #define SAME_AS(of)
 #endif
-#define ALIAS(name, of) \
-	extern __typeof__(of) name __attribute__((alias(#of), SAME_AS(of))) EXPORT
+#define ALIAS(name, of) extern __typeof__(of) name __attribute__((alias(#of), SAME_AS(of))) EXPORT
 
 ALIAS(__libc_malloc, malloc);
 ALIAS(__libc_free, free);

@@ -20,7 +20,7 @@ struct totals {
 
 static void get_totals(struct totals *totals)
 {
-	struct mem_cgroup_stat stat = { .size = sizeof(stat) };
+	struct mem_cgroup_stat stat = {.size = sizeof(stat)};
 	struct page_run_stats pages;
 
 	slab_init();
@@ -49,7 +49,7 @@ EXPORT int malloc_trim(size_t pad)
 
 EXPORT struct mallinfo2 mallinfo2(void)
 {
-	struct mallinfo2 info = { 0 };
+	struct mallinfo2 info = {0};
 	struct totals totals;
 
 	get_totals(&totals);
@@ -69,7 +69,7 @@ static int to_int(size_t n)
 EXPORT struct mallinfo mallinfo(void)
 {
 	struct mallinfo2 wide = mallinfo2();
-	struct mallinfo info = { 0 };
+	struct mallinfo info = {0};
 
 	info.arena = to_int(wide.arena);
 	info.uordblks = to_int(wide.uordblks);
@@ -94,10 +94,9 @@ EXPORT int malloc_info(int options, FILE *stream)
 		       "<total type=\"free\" size=\"%zu\"/>\n"
 		       "<total type=\"metadata\" size=\"%zu\"/>\n"
 		       "</malloc>\n",
-		       totals.mapped, totals.objects, totals.live, totals.free,
-		       totals.metadata) < 0 ?
-		       -1 :
-		       0;
+		       totals.mapped, totals.objects, totals.live, totals.free, totals.metadata) < 0
+		       ? -1
+		       : 0;
 }
 
 EXPORT void malloc_stats(void)
@@ -105,9 +104,8 @@ EXPORT void malloc_stats(void)
 	struct totals totals;
 
 	get_totals(&totals);
-	warn("mapped %zu live %zu free %zu objects %zu metadata %zu",
-	     totals.mapped, totals.live, totals.free, totals.objects,
-	     totals.metadata);
+	warn("mapped %zu live %zu free %zu objects %zu metadata %zu", totals.mapped, totals.live,
+	     totals.free, totals.objects, totals.metadata);
 }
 
 /* Every parameter is glibc's own; they are taken and have no effect. */

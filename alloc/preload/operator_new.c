@@ -19,8 +19,8 @@ typedef void (*new_handler)(void);
  */
 static bool make_room(bool nothrow)
 {
-	new_handler (*get_new_handler)(void) = (new_handler(*)(void))dlsym(
-		RTLD_DEFAULT, "_ZSt15get_new_handlerv");
+	new_handler (*get_new_handler)(void) =
+		(new_handler(*)(void))dlsym(RTLD_DEFAULT, "_ZSt15get_new_handlerv");
 	void (*throw_bad_alloc)(void) =
 		(void (*)(void))dlsym(RTLD_DEFAULT, "_ZSt17__throw_bad_allocv");
 	new_handler handler = get_new_handler ? get_new_handler() : NULL;
@@ -41,8 +41,8 @@ static noinline void *new_slow(size_t size, size_t align, bool nothrow)
 	void *ptr = NULL;
 
 	while (!ptr && make_room(nothrow))
-		ptr = align ? kmalloc_aligned(align, size, GFP_KERNEL) :
-			      kmalloc_fast(size, GFP_KERNEL);
+		ptr = align ? kmalloc_aligned(align, size, GFP_KERNEL)
+			    : kmalloc_fast(size, GFP_KERNEL);
 	return ptr;
 }
 
@@ -53,56 +53,50 @@ static __always_inline_fn void *new_fast(size_t size, bool nothrow)
 	return likely(ptr) ? ptr : new_slow(size, 0, nothrow);
 }
 
-static __always_inline_fn void *new_aligned(size_t size, size_t align,
-					    bool nothrow)
+static __always_inline_fn void *new_aligned(size_t size, size_t align, bool nothrow)
 {
 	void *ptr = kmalloc_aligned(align, size, GFP_KERNEL);
 
 	return likely(ptr) ? ptr : new_slow(size, align, nothrow);
 }
 
-#define CXX(name) \
-	__asm__(#name) __attribute__((visibility("default")))
+#define CXX(name) __asm__(#name) __attribute__((visibility("default")))
 
 /* _Zn: w for new, a for new[]; the tag of nothrow is a reference, unused. */
-#define DEFINE_NEW(op, suffix) \
-	void *cxx_##suffix(size_t size) CXX(_Zn##op##m); \
-	void *cxx_##suffix(size_t size) \
-	{ \
-		return new_fast(size, false); \
-	} \
-	void *cxx_##suffix##_nothrow(size_t size, const void *tag) \
-		CXX(_Zn##op##mRKSt9nothrow_t); \
-	void *cxx_##suffix##_nothrow(size_t size, const void *tag) \
-	{ \
-		(void)tag; \
-		return new_fast(size, true); \
-	} \
-	void *cxx_##suffix##_aligned(size_t size, size_t align) \
-		CXX(_Zn##op##mSt11align_val_t); \
-	void *cxx_##suffix##_aligned(size_t size, size_t align) \
-	{ \
-		return new_aligned(size, align, false); \
-	} \
-	void *cxx_##suffix##_aligned_nothrow(size_t size, size_t align, \
-					     const void *tag) \
-		CXX(_Zn##op##mSt11align_val_tRKSt9nothrow_t); \
-	void *cxx_##suffix##_aligned_nothrow(size_t size, size_t align, \
-					     const void *tag) \
-	{ \
-		(void)tag; \
-		return new_aligned(size, align, true); \
+#define DEFINE_NEW(op, suffix)                                                                     \
+	void *cxx_##suffix(size_t size) CXX(_Zn##op##m);                                           \
+	void *cxx_##suffix(size_t size)                                                            \
+	{                                                                                          \
+		return new_fast(size, false);                                                      \
+	}                                                                                          \
+	void *cxx_##suffix##_nothrow(size_t size, const void *tag) CXX(_Zn##op##mRKSt9nothrow_t);  \
+	void *cxx_##suffix##_nothrow(size_t size, const void *tag)                                 \
+	{                                                                                          \
+		(void)tag;                                                                         \
+		return new_fast(size, true);                                                       \
+	}                                                                                          \
+	void *cxx_##suffix##_aligned(size_t size, size_t align) CXX(_Zn##op##mSt11align_val_t);    \
+	void *cxx_##suffix##_aligned(size_t size, size_t align)                                    \
+	{                                                                                          \
+		return new_aligned(size, align, false);                                            \
+	}                                                                                          \
+	void *cxx_##suffix##_aligned_nothrow(size_t size, size_t align, const void *tag)           \
+		CXX(_Zn##op##mSt11align_val_tRKSt9nothrow_t);                                      \
+	void *cxx_##suffix##_aligned_nothrow(size_t size, size_t align, const void *tag)           \
+	{                                                                                          \
+		(void)tag;                                                                         \
+		return new_aligned(size, align, true);                                             \
 	}
 
 DEFINE_NEW(w, new)
 DEFINE_NEW(a, new_array)
 
 /* What delete is told besides the pointer is not needed. */
-#define DEFINE_DELETE(symbol, function) \
-	void function(void *ptr) CXX(symbol); \
-	void function(void *ptr) \
-	{ \
-		kfree_fast(ptr, "operator delete"); \
+#define DEFINE_DELETE(symbol, function)                                                            \
+	void function(void *ptr) CXX(symbol);                                                      \
+	void function(void *ptr)                                                                   \
+	{                                                                                          \
+		kfree_fast(ptr, "operator delete");                                                \
 	}
 
 DEFINE_DELETE(_ZdlPv, cxx_delete)
@@ -116,5 +110,4 @@ DEFINE_DELETE(_ZdaPvm, cxx_delete_array_sized)
 DEFINE_DELETE(_ZdaPvRKSt9nothrow_t, cxx_delete_array_nothrow)
 DEFINE_DELETE(_ZdaPvSt11align_val_t, cxx_delete_array_aligned)
 DEFINE_DELETE(_ZdaPvmSt11align_val_t, cxx_delete_array_sized_aligned)
-DEFINE_DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t,
-	      cxx_delete_array_aligned_nothrow)
+DEFINE_DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, cxx_delete_array_aligned_nothrow)

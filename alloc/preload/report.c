@@ -37,8 +37,7 @@ static void out_flush(struct out *out)
 	out->used = 0;
 }
 
-__attribute__((format(printf, 2, 3))) static void put(struct out *out,
-						       const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void put(struct out *out, const char *fmt, ...)
 {
 	va_list args;
 	int n;
@@ -46,12 +45,10 @@ __attribute__((format(printf, 2, 3))) static void put(struct out *out,
 	if (sizeof(out->buf) - out->used < 1024)
 		out_flush(out);
 	va_start(args, fmt);
-	n = vsnprintf(out->buf + out->used, sizeof(out->buf) - out->used, fmt,
-		      args);
+	n = vsnprintf(out->buf + out->used, sizeof(out->buf) - out->used, fmt, args);
 	va_end(args);
 	if (n > 0)
-		out->used += min_t(size_t, (size_t)n,
-				   sizeof(out->buf) - out->used - 1);
+		out->used += min_t(size_t, (size_t)n, sizeof(out->buf) - out->used - 1);
 }
 
 /* ---- Text --------------------------------------------------------------- */
@@ -70,8 +67,7 @@ static const char *human(uint64_t bytes, char *buf, size_t len)
 	return buf;
 }
 
-static unsigned int depth_below(const struct mem_cgroup *memcg,
-				const struct mem_cgroup *top)
+static unsigned int depth_below(const struct mem_cgroup *memcg, const struct mem_cgroup *top)
 {
 	unsigned int depth = 0;
 
@@ -82,30 +78,25 @@ static unsigned int depth_below(const struct mem_cgroup *memcg,
 
 static int text_group(struct mem_cgroup *memcg, void *arg)
 {
-	struct mem_cgroup_stat stat = { .size = sizeof(stat) };
+	struct mem_cgroup_stat stat = {.size = sizeof(stat)};
 	struct out *out = arg;
 	char b[5][16];
 	int indent = (int)depth_below(memcg, process_memcg) * 2;
 
 	mem_cgroup_stat(memcg, &stat);
-	put(out,
-	    "%*s%-*s %9s %9s %9s %9" PRIu64 " %9s %9s %7" PRIu64 " %6" PRIu64
-	    "\n",
-	    indent, "", 24 - indent, mem_cgroup_name(memcg),
-	    human(stat.current, b[0], sizeof(b[0])),
+	put(out, "%*s%-*s %9s %9s %9s %9" PRIu64 " %9s %9s %7" PRIu64 " %6" PRIu64 "\n", indent, "",
+	    24 - indent, mem_cgroup_name(memcg), human(stat.current, b[0], sizeof(b[0])),
 	    human(mem_cgroup_peak(memcg), b[1], sizeof(b[1])),
-	    human(stat.object_bytes + stat.span_bytes, b[2], sizeof(b[2])),
-	    stat.objects, human(stat.slab_bytes, b[3], sizeof(b[3])),
-	    human(stat.waste_bytes, b[4], sizeof(b[4])),
-	    mem_cgroup_event(memcg, MEMCG_EVENT_MAX),
-	    mem_cgroup_event(memcg, MEMCG_EVENT_OOM));
+	    human(stat.object_bytes + stat.span_bytes, b[2], sizeof(b[2])), stat.objects,
+	    human(stat.slab_bytes, b[3], sizeof(b[3])), human(stat.waste_bytes, b[4], sizeof(b[4])),
+	    mem_cgroup_event(memcg, MEMCG_EVENT_MAX), mem_cgroup_event(memcg, MEMCG_EVENT_OOM));
 	return 0;
 }
 
 static void report_text(struct out *out)
 {
-	put(out, "%-24s %9s %9s %9s %9s %9s %9s %7s %6s\n", "GROUP", "CURRENT",
-	    "PEAK", "LIVE", "OBJECTS", "SLAB", "WASTE", "EV:MAX", "EV:OOM");
+	put(out, "%-24s %9s %9s %9s %9s %9s %9s %7s %6s\n", "GROUP", "CURRENT", "PEAK", "LIVE",
+	    "OBJECTS", "SLAB", "WASTE", "EV:MAX", "EV:OOM");
 	mem_cgroup_walk(process_memcg, text_group, out);
 }
 
@@ -114,11 +105,11 @@ static void report_text(struct out *out)
 /* Names are any bytes but controls and '/'; what is not UTF-8 is replaced. */
 static size_t utf8_length(const unsigned char *s)
 {
-	size_t n = s[0] < 0x80		? 1 :
-		   (s[0] >> 5) == 0x06	? 2 :
-		   (s[0] >> 4) == 0x0e	? 3 :
-		   (s[0] >> 3) == 0x1e	? 4 :
-					  0;
+	size_t n = s[0] < 0x80		 ? 1
+		   : (s[0] >> 5) == 0x06 ? 2
+		   : (s[0] >> 4) == 0x0e ? 3
+		   : (s[0] >> 3) == 0x1e ? 4
+					 : 0;
 
 	for (size_t i = 1; i < n; i++)
 		if ((s[i] & 0xc0) != 0x80)
@@ -147,7 +138,7 @@ static void put_json_string(struct out *out, const char *text)
 
 static int json_group(struct mem_cgroup *memcg, void *arg)
 {
-	struct mem_cgroup_stat stat = { .size = sizeof(stat) };
+	struct mem_cgroup_stat stat = {.size = sizeof(stat)};
 	struct out *out = arg;
 	char path[512];
 
@@ -157,22 +148,18 @@ static int json_group(struct mem_cgroup *memcg, void *arg)
 	out->first = false;
 	put_json_string(out, path);
 	put(out,
-	    ",\"current\":%" PRIu64 ",\"peak\":%" PRIu64
-	    ",\"live_bytes\":%" PRIu64 ",\"objects\":%" PRIu64
-	    ",\"span_bytes\":%" PRIu64 ",\"slab_bytes\":%" PRIu64
+	    ",\"current\":%" PRIu64 ",\"peak\":%" PRIu64 ",\"live_bytes\":%" PRIu64
+	    ",\"objects\":%" PRIu64 ",\"span_bytes\":%" PRIu64 ",\"slab_bytes\":%" PRIu64
 	    ",\"waste_bytes\":%" PRIu64,
-	    stat.current, mem_cgroup_peak(memcg),
-	    stat.object_bytes + stat.span_bytes, stat.objects, stat.span_bytes,
-	    stat.slab_bytes, stat.waste_bytes);
+	    stat.current, mem_cgroup_peak(memcg), stat.object_bytes + stat.span_bytes, stat.objects,
+	    stat.span_bytes, stat.slab_bytes, stat.waste_bytes);
 	if (mem_cgroup_max(memcg) != MEMCG_MAX)
 		put(out, ",\"max\":%" PRIu64, mem_cgroup_max(memcg));
 	put(out,
-	    ",\"events\":{\"low\":%" PRIu64 ",\"high\":%" PRIu64
-	    ",\"max\":%" PRIu64 ",\"oom\":%" PRIu64 "}}",
-	    mem_cgroup_event(memcg, MEMCG_EVENT_LOW),
-	    mem_cgroup_event(memcg, MEMCG_EVENT_HIGH),
-	    mem_cgroup_event(memcg, MEMCG_EVENT_MAX),
-	    mem_cgroup_event(memcg, MEMCG_EVENT_OOM));
+	    ",\"events\":{\"low\":%" PRIu64 ",\"high\":%" PRIu64 ",\"max\":%" PRIu64
+	    ",\"oom\":%" PRIu64 "}}",
+	    mem_cgroup_event(memcg, MEMCG_EVENT_LOW), mem_cgroup_event(memcg, MEMCG_EVENT_HIGH),
+	    mem_cgroup_event(memcg, MEMCG_EVENT_MAX), mem_cgroup_event(memcg, MEMCG_EVENT_OOM));
 	return 0;
 }
 
@@ -185,11 +172,10 @@ static void report_json(struct out *out)
 
 void report_write(const struct conf *conf)
 {
-	struct out out = { .fd = message_fd(), .first = true };
+	struct out out = {.fd = message_fd(), .first = true};
 
 	if (conf->output[0]) {
-		out.fd = open(conf->output,
-			      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+		out.fd = open(conf->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 		if (out.fd < 0) {
 			warn("output '%s': %s", conf->output, strerror(errno));
 			return;

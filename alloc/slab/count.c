@@ -8,7 +8,7 @@
 #include "alloc/slab/task.h"
 
 /* What is under way when the stocks freeze is done long before the last try. */
-#define VERIFY_TRIES 10000
+#define VERIFY_TRIES	10000
 #define VERIFY_PAUSE_NS 200000
 
 /* Threads that a fork left behind, each in the middle of one call at most. */
@@ -30,8 +30,7 @@ static uint32_t count_waiting(const struct slab *slab)
 	    READ_ONCE(heap_slot(heap, slab->cache)->active) != slab)
 		return 0;
 	object = READ_ONCE(*heap_freelist(heap, slab->cache));
-	while (object && n < slab->nr && slab_of(object) == slab &&
-	       slab_has_object(slab, object)) {
+	while (object && n < slab->nr && slab_of(object) == slab && slab_has_object(slab, object)) {
 		n++;
 		object = object_next(object, slab->cache->offset);
 	}
@@ -42,8 +41,8 @@ uint32_t slab_count_live(const struct slab *slab)
 {
 	if (remote_is_ownerless(slab))
 		return remote_count(slab);
-	return READ_ONCE(slab->countdown) + READ_ONCE(slab->reserve) -
-	       count_waiting(slab) - remote_count(slab);
+	return READ_ONCE(slab->countdown) + READ_ONCE(slab->reserve) - count_waiting(slab) -
+	       remote_count(slab);
 }
 
 static void count_one(struct slab *slab, void *arg)
@@ -75,7 +74,7 @@ void slab_count_all(void)
 {
 	struct mem_cgroup *memcg;
 
-	for_each_memcg(memcg, &root_memcg)
+	for_each_memcg (memcg, &root_memcg)
 		memcg_for_each_objcg(memcg, count_reset, NULL);
 	slab_for_each(count_one, NULL);
 }
@@ -85,15 +84,14 @@ void slab_count_all(void)
 static void stat_objcg(struct obj_cgroup *objcg, void *arg)
 {
 	struct mem_cgroup_stat *stat = arg;
-	struct obj_stock_totals totals = { 0 };
+	struct obj_stock_totals totals = {0};
 
 	obj_cgroup_sum_stocks(objcg, &totals);
 	stat->object_bytes += (uint64_t)(objcg->counted_bytes + totals.manual);
 	stat->span_bytes += (uint64_t)objcg->counted_span;
 	stat->objects += (uint64_t)objcg->counted_objects;
 	stat->slab_bytes += (uint64_t)objcg->counted_slab;
-	stat->waste_bytes +=
-		(uint64_t)(objcg->counted_slab - objcg->counted_bytes);
+	stat->waste_bytes += (uint64_t)(objcg->counted_slab - objcg->counted_bytes);
 }
 
 int mem_cgroup_stat(struct mem_cgroup *memcg, struct mem_cgroup_stat *stat)
@@ -103,10 +101,10 @@ int mem_cgroup_stat(struct mem_cgroup *memcg, struct mem_cgroup_stat *stat)
 
 	if (stat->size != sizeof(*stat))
 		return -EINVAL;
-	*stat = (struct mem_cgroup_stat){ .size = sizeof(*stat) };
+	*stat = (struct mem_cgroup_stat){.size = sizeof(*stat)};
 	lock(&cgroup_lock);
 	slab_count_all();
-	for_each_memcg(pos, memcg)
+	for_each_memcg (pos, memcg)
 		memcg_for_each_objcg(pos, stat_objcg, stat);
 	unlock(&cgroup_lock);
 	stat->current = mem_cgroup_usage(memcg);
@@ -120,7 +118,7 @@ int mem_cgroup_stat(struct mem_cgroup *memcg, struct mem_cgroup_stat *stat)
 static void verify_objcg(struct obj_cgroup *objcg, void *arg)
 {
 	struct mem_cgroup_identity *sum = arg;
-	struct obj_stock_totals totals = { 0 };
+	struct obj_stock_totals totals = {0};
 
 	obj_cgroup_sum_stocks(objcg, &totals);
 	sum->object_bytes += objcg->counted_bytes + totals.manual;
@@ -129,22 +127,21 @@ static void verify_objcg(struct obj_cgroup *objcg, void *arg)
 	sum->leftover_bytes += totals.leftover;
 }
 
-static void identity_sum(struct mem_cgroup *memcg,
-			 struct mem_cgroup_identity *sum)
+static void identity_sum(struct mem_cgroup *memcg, struct mem_cgroup_identity *sum)
 {
 	struct mem_cgroup *pos;
 
-	*sum = (struct mem_cgroup_identity){ 0 };
+	*sum = (struct mem_cgroup_identity){0};
 	slab_count_all();
-	for_each_memcg(pos, memcg)
+	for_each_memcg (pos, memcg)
 		memcg_for_each_objcg(pos, verify_objcg, sum);
 	sum->usage = READ_ONCE(memcg->memory.record->usage) << PAGE_SHIFT;
 }
 
 static int64_t difference(const struct mem_cgroup_identity *sum)
 {
-	return sum->usage - sum->object_bytes - sum->span_bytes -
-	       sum->stock_bytes - sum->leftover_bytes;
+	return sum->usage - sum->object_bytes - sum->span_bytes - sum->stock_bytes -
+	       sum->leftover_bytes;
 }
 
 /* Everything of the other threads' heaps that the fork cut in two. */
@@ -152,9 +149,8 @@ static void recover_heaps(void)
 {
 	struct mem_cgroup *memcg;
 
-	for_each_memcg(memcg, &root_memcg) {
-		for (struct heap *heap = memcg_first_heap(memcg); heap;
-		     heap = heap->next) {
+	for_each_memcg (memcg, &root_memcg) {
+		for (struct heap *heap = memcg_first_heap(memcg); heap; heap = heap->next) {
 			if (!heap->torn)
 				continue;
 			if (heap == current_heap) {
@@ -170,13 +166,12 @@ static void recover_heaps(void)
 /* An object that a lost thread had charged but not taken, or the reverse. */
 static void settle_lost(struct obj_cgroup *objcg, void *arg)
 {
-	struct obj_stock_totals totals = { 0 };
+	struct obj_stock_totals totals = {0};
 	int64_t off;
 
 	(void)arg;
 	obj_cgroup_sum_stocks(objcg, &totals);
-	off = totals.live - objcg->counted_bytes - objcg->counted_span -
-	      totals.manual;
+	off = totals.live - objcg->counted_bytes - objcg->counted_span - totals.manual;
 	if (!off || off > (int64_t)(lost_threads * KMALLOC_MAX_CACHE_SIZE) ||
 	    -off > (int64_t)(lost_threads * KMALLOC_MAX_CACHE_SIZE))
 		return;
@@ -191,7 +186,7 @@ static void settle_fork(void)
 
 	recover_heaps();
 	slab_count_all();
-	for_each_memcg(memcg, &root_memcg)
+	for_each_memcg (memcg, &root_memcg)
 		memcg_for_each_objcg(memcg, settle_lost, NULL);
 	lost_threads = 0;
 }
@@ -201,10 +196,9 @@ void slab_count_forked(uint32_t threads)
 	lost_threads = threads;
 }
 
-int mem_cgroup_verify(struct mem_cgroup *memcg,
-		      struct mem_cgroup_identity *identity)
+int mem_cgroup_verify(struct mem_cgroup *memcg, struct mem_cgroup_identity *identity)
 {
-	const struct timespec pause = { .tv_nsec = VERIFY_PAUSE_NS };
+	const struct timespec pause = {.tv_nsec = VERIFY_PAUSE_NS};
 	struct mem_cgroup_identity sum;
 
 	counters_own();

@@ -45,16 +45,13 @@ static void validate_slab(struct heap *heap, struct slab *slab, void *arg)
 	(void)arg;
 	if (heap_of_slab(slab) != heap || slab->objcg != heap->stock.objcg)
 		die("slab %p is in the wrong heap", (void *)slab);
-	for (void *object = slab->free; object;
-	     object = object_next(object, slab->cache->offset)) {
+	for (void *object = slab->free; object; object = object_next(object, slab->cache->offset)) {
 		if (!slab_has_object(slab, object) || ++free > slab->carved)
-			die("slab %p of %s: bad free list", (void *)slab,
-			    slab->cache->name);
+			die("slab %p of %s: bad free list", (void *)slab, slab->cache->name);
 	}
 	if (slab->carved > slab->nr || slab_used(slab) + free != slab->carved)
-		die("slab %p of %s: %u used, %u free, %u carved of %u",
-		    (void *)slab, slab->cache->name, slab_used(slab), free,
-		    slab->carved, slab->nr);
+		die("slab %p of %s: %u used, %u free, %u carved of %u", (void *)slab,
+		    slab->cache->name, slab_used(slab), free, slab->carved, slab->nr);
 }
 
 void debug_validate_heap(struct heap *heap)

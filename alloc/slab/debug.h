@@ -21,8 +21,7 @@ void debug_validate_heap(struct heap *heap);
 
 #else
 
-static inline void debug_free(const struct slab *slab, void *object,
-			      const char *caller)
+static inline void debug_free(const struct slab *slab, void *object, const char *caller)
 {
 	(void)slab;
 	(void)object;

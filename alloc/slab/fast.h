@@ -34,8 +34,7 @@ static __always_inline_fn void *kmalloc_fast(size_t size, gfp_t gfp)
 	object = heap->freelist[class];
 	if (unlikely(!object))
 		return slab_alloc_slow(&kmalloc_caches[class], gfp);
-	if (unlikely(obj_stock_charge(&heap->stock, gfp,
-				      size_class_bytes[class])))
+	if (unlikely(obj_stock_charge(&heap->stock, gfp, size_class_bytes[class])))
 		return slab_alloc_refused();
 	heap->freelist[class] = object_next(object, 0);
 	debug_alloc(object, 0);
@@ -43,8 +42,7 @@ static __always_inline_fn void *kmalloc_fast(size_t size, gfp_t gfp)
 }
 
 /* An object of one of @heap's slabs, which the calling thread owns. */
-static __always_inline_fn void heap_free_object(struct heap *heap,
-						struct slab *slab, void *object,
+static __always_inline_fn void heap_free_object(struct heap *heap, struct slab *slab, void *object,
 						unsigned int offset)
 {
 	bool too_much = obj_stock_credit(&heap->stock, slab->size);

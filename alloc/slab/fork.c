@@ -20,9 +20,8 @@ static void for_each_heap(void (*fn)(struct heap *heap))
 {
 	struct mem_cgroup *memcg;
 
-	for_each_memcg(memcg, &root_memcg)
-		for (struct heap *heap = memcg_first_heap(memcg); heap;
-		     heap = heap->next)
+	for_each_memcg (memcg, &root_memcg)
+		for (struct heap *heap = memcg_first_heap(memcg); heap; heap = heap->next)
 			fn(heap);
 }
 
@@ -41,7 +40,7 @@ static void lock_stocks(struct obj_cgroup *objcg, void *arg)
 	struct obj_stock *stock;
 
 	(void)arg;
-	list_for_each_entry(stock, &objcg->stocks, list)
+	list_for_each_entry (stock, &objcg->stocks, list)
 		lock_nested(&stock->lock);
 }
 
@@ -50,7 +49,7 @@ static void unlock_stocks(struct obj_cgroup *objcg, void *arg)
 	struct obj_stock *stock;
 
 	(void)arg;
-	list_for_each_entry(stock, &objcg->stocks, list)
+	list_for_each_entry (stock, &objcg->stocks, list)
 		unlock(&stock->lock);
 }
 
@@ -58,7 +57,7 @@ static void for_each_objcg(void (*fn)(struct obj_cgroup *objcg, void *arg))
 {
 	struct mem_cgroup *memcg;
 
-	for_each_memcg(memcg, &root_memcg)
+	for_each_memcg (memcg, &root_memcg)
 		memcg_for_each_objcg(memcg, fn, NULL);
 }
 
@@ -112,7 +111,7 @@ static void drop_lost_tasks(void)
 	struct task *task, *tmp;
 	uint32_t lost = 0;
 
-	list_for_each_entry_safe(task, tmp, &task_list, list) {
+	list_for_each_entry_safe (task, tmp, &task_list, list) {
 		if (task == current_task)
 			continue;
 		for (int i = 0; i < TASK_STOCKS; i++)

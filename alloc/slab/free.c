@@ -6,8 +6,7 @@
 #include "alloc/slab/fast.h"
 #include "alloc/slab/task.h"
 
-__attribute__((noreturn, cold)) static void bad_pointer(const void *object,
-							const char *caller)
+__attribute__((noreturn, cold)) static void bad_pointer(const void *object, const char *caller)
 {
 	size_t offset = (size_t)object - (size_t)page_map.base;
 
@@ -19,8 +18,7 @@ __attribute__((noreturn, cold)) static void bad_pointer(const void *object,
 static void free_span(struct slab *span, void *object, const char *caller)
 {
 	if (object != span->start ||
-	    __atomic_exchange_n(&span->kind, SLAB_NONE, __ATOMIC_ACQ_REL) !=
-		    SLAB_SPAN)
+	    __atomic_exchange_n(&span->kind, SLAB_NONE, __ATOMIC_ACQ_REL) != SLAB_SPAN)
 		bad_pointer(object, caller);
 	span_destroy(span);
 }
@@ -53,8 +51,7 @@ void slab_free_slow(struct slab *slab, void *object, const char *caller)
 			bad_pointer(object, caller);
 		debug_free(slab, object, caller);
 		if (heap_of_slab(slab) == heap && heap != &heap_none)
-			heap_free_object(heap, slab, object,
-					 slab->cache->offset);
+			heap_free_object(heap, slab, object, slab->cache->offset);
 		else
 			credit_and_free(slab, object);
 		break;

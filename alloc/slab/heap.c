@@ -101,8 +101,7 @@ static struct heap *heap_create(struct mem_cgroup *memcg, struct task *owner)
 	return heap;
 }
 
-struct heap *heap_claim(struct mem_cgroup *memcg, struct task *owner,
-			struct heap *hint)
+struct heap *heap_claim(struct mem_cgroup *memcg, struct task *owner, struct heap *hint)
 {
 	if (hint && heap_try_claim(hint, owner)) {
 		if (likely(hint->memcg == memcg))
@@ -149,8 +148,7 @@ static bool heap_close(struct heap *heap)
 bool memcg_close_heaps(struct mem_cgroup *memcg)
 {
 	/* Pairs with memcg_push_heap(): no more come. */
-	uintptr_t head = __atomic_fetch_or(&memcg->heaps, HEAPS_CLOSED,
-					   __ATOMIC_ACQ_REL);
+	uintptr_t head = __atomic_fetch_or(&memcg->heaps, HEAPS_CLOSED, __ATOMIC_ACQ_REL);
 	struct heap *heap, *first = (struct heap *)head;
 
 	for (heap = first; heap; heap = heap->next) {

@@ -30,43 +30,42 @@ struct task;
 
 /* What a heap has of one cache, besides the freelist. */
 struct heap_slot {
-	struct slab *active; /* owner, lock */
+	struct slab *active;	   /* owner, lock */
 	struct hlist_head partial; /* lock */
-	uint32_t nr_slabs; /* lock */
+	uint32_t nr_slabs;	   /* lock */
 };
 
 struct heap {
-	struct obj_stock stock; /* first: the fast path's line */
+	struct obj_stock stock;	      /* first: the fast path's line */
 	void *freelist[SIZE_CLASSES]; /* owner; by kmalloc class */
 
 	struct heap_slot slots[SIZE_CLASSES];
 	struct hlist_head full; /* lock: full slabs of all caches */
 	struct lock lock;
 	uint32_t caches_died; /* owner: as of which dead caches were trimmed */
-	bool torn; /* owner: a fork caught others at work; heap_recover() */
+	bool torn;	      /* owner: a fork caught others at work; heap_recover() */
 
 	/* Caches made by kmem_cache_create(), by id; grown by the owner. */
 	uint32_t nr_extra;
-	void **extra_freelist; /* owner */
+	void **extra_freelist;	       /* owner */
 	struct heap_slot *extra_slots; /* owner, lock */
 
 	struct task *owner __attribute__((aligned(CACHELINE))); /* atomic */
 	struct slab *remote_slabs; /* atomic: pushed by heap_push_remote() */
-	struct mem_cgroup *memcg; /* const while open */
-	struct heap *next; /* const while open: memcg->heaps */
+	struct mem_cgroup *memcg;  /* const while open */
+	struct heap *next;	   /* const while open: memcg->heaps */
 };
 
 /* Values of ->owner that are no task. */
-#define HEAP_PARKED ((struct task *)0)
+#define HEAP_PARKED   ((struct task *)0)
 #define HEAP_BORROWED ((struct task *)1)
-#define HEAP_CLOSED ((struct task *)2)
+#define HEAP_CLOSED   ((struct task *)2)
 
 /* Owns nothing: what a thread has before its first allocation. */
 extern struct heap heap_none;
 
 /* The calling thread's heap; heap_none if it has none. */
-extern __thread struct heap *current_heap
-	__attribute__((tls_model("initial-exec")));
+extern __thread struct heap *current_heap __attribute__((tls_model("initial-exec")));
 
 /* ---- Ownership ------------------------------------------------------------ */
 
@@ -75,8 +74,7 @@ extern __thread struct heap *current_heap
  * another parked one, or a new one. NULL if the group is closed or there is no
  * memory (errno ENODEV or ENOMEM).
  */
-struct heap *heap_claim(struct mem_cgroup *memcg, struct task *owner,
-			struct heap *hint);
+struct heap *heap_claim(struct mem_cgroup *memcg, struct task *owner, struct heap *hint);
 
 /* The owner lets go; everything stays in place for the next. */
 void heap_park(struct heap *heap);
@@ -102,16 +100,14 @@ static inline struct heap *heap_of_slab(const struct slab *slab)
 	return (struct heap *)(READ_ONCE(slab->owner) & ~(uintptr_t)(CACHELINE - 1));
 }
 
-static inline struct heap_slot *heap_slot(struct heap *heap,
-					  const struct kmem_cache *cache)
+static inline struct heap_slot *heap_slot(struct heap *heap, const struct kmem_cache *cache)
 {
 	if (kmem_cache_is_kmalloc(cache))
 		return &heap->slots[cache->id];
 	return &heap->extra_slots[cache->id - SIZE_CLASSES];
 }
 
-static inline void **heap_freelist(struct heap *heap,
-				   const struct kmem_cache *cache)
+static inline void **heap_freelist(struct heap *heap, const struct kmem_cache *cache)
 {
 	if (kmem_cache_is_kmalloc(cache))
 		return &heap->freelist[cache->id];
@@ -119,8 +115,7 @@ static inline void **heap_freelist(struct heap *heap,
 }
 
 /* Whether the heap has a slot for the cache yet. */
-static inline bool heap_has_slot(const struct heap *heap,
-				 const struct kmem_cache *cache)
+static inline bool heap_has_slot(const struct heap *heap, const struct kmem_cache *cache)
 {
 	return cache->id < SIZE_CLASSES + heap->nr_extra;
 }
@@ -152,12 +147,7 @@ void heap_disown_slabs(struct heap *heap);
 
 /* Calls @fn for each of its slabs, which @fn may take off its list. lock. */
 void heap_for_each_slab(struct heap *heap,
-			void (*fn)(struct heap *heap, struct slab *slab,
-				   void *arg),
-			void *arg);
-
-/* Objects of the active slab that wait on the heap's freelist. */
-uint32_t heap_freelist_length(struct heap *heap, const struct kmem_cache *cache);
+			void (*fn)(struct heap *heap, struct slab *slab, void *arg), void *arg);
 
 /*
  * Sets right what a fork of a thread at work may have left: an object popped or

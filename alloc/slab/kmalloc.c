@@ -56,8 +56,7 @@ void *kmalloc_aligned(size_t align, size_t size, gfp_t gfp)
 	/* A class that is a multiple of the alignment has aligned objects. */
 	if (align <= PAGE_SIZE &&
 	    round_up_to(max_t(size_t, size, 1), align) <= KMALLOC_MAX_CACHE_SIZE)
-		return kmalloc_fast(round_up_to(max_t(size_t, size, 1), align),
-				    gfp);
+		return kmalloc_fast(round_up_to(max_t(size_t, size, 1), align), gfp);
 	return kmalloc_large(max_t(size_t, size, 1), align, gfp, NULL);
 }
 
@@ -96,8 +95,7 @@ size_t kmalloc_usable_size(const void *block, const char *caller)
 
 /* ---- realloc -------------------------------------------------------------- */
 
-static void *realloc_copy(void *block, size_t old, size_t size, gfp_t gfp,
-			  const char *caller)
+static void *realloc_copy(void *block, size_t old, size_t size, gfp_t gfp, const char *caller)
 {
 	void *new = kmalloc_fast(size, gfp);
 
@@ -108,8 +106,7 @@ static void *realloc_copy(void *block, size_t old, size_t size, gfp_t gfp,
 	return new;
 }
 
-static void *realloc_in_place(void *block, struct slab *span, size_t npages,
-			      gfp_t gfp)
+static void *realloc_in_place(void *block, struct slab *span, size_t npages, gfp_t gfp)
 {
 	return span_resize(span, gfp, npages) ? NULL : block;
 }
@@ -129,9 +126,8 @@ void *kmalloc_resize(void *block, size_t size, gfp_t gfp, const char *caller)
 		return realloc_copy(block, old, size, gfp, caller);
 	}
 	npages = pages_for(size);
-	if (npages == slab->npages ||
-	    (npages < slab->npages && size > KMALLOC_MAX_CACHE_SIZE &&
-	     slab->npages - npages < slab->npages >> TRIM_SHIFT))
+	if (npages == slab->npages || (npages < slab->npages && size > KMALLOC_MAX_CACHE_SIZE &&
+				       slab->npages - npages < slab->npages >> TRIM_SHIFT))
 		return block;
 	if (size <= KMALLOC_MAX_CACHE_SIZE)
 		return realloc_copy(block, old, size, gfp, caller);
@@ -199,8 +195,8 @@ static void free_by_head(struct rcu_head *head)
 void kvfree_call_rcu(struct rcu_head *head, void *block)
 {
 	if (slab_of(head) != live_slab(block, "kfree_rcu"))
-		die("kfree_rcu(): head %p is not in the first page of block %p",
-		    (void *)head, block);
+		die("kfree_rcu(): head %p is not in the first page of block %p", (void *)head,
+		    block);
 	call_rcu(head, free_by_head);
 }
 

@@ -12,11 +12,11 @@
 #include "alloc/slab/task.h"
 
 /* Slabs: the first of a heap hold so many objects, the largest so many bytes. */
-#define FIRST_OBJECTS 4
-#define LARGEST_BYTES (64ul << 10)
+#define FIRST_OBJECTS	4
+#define LARGEST_BYTES	(64ul << 10)
 #define LARGEST_OBJECTS 8 /* for objects that would not fit as often */
 
-#define NAME_CHARS (sizeof(((struct kmem_cache *)0)->name) - 1)
+#define NAME_CHARS	(sizeof(((struct kmem_cache *)0)->name) - 1)
 
 struct kmem_cache kmalloc_caches[SIZE_CLASSES];
 
@@ -24,7 +24,7 @@ struct lock slab_caches_lock = LOCK_INIT(LOCK_RANK_CACHES);
 struct list_head slab_caches = LIST_HEAD_INIT(slab_caches);
 uint32_t caches_died;
 static uint32_t next_id = SIZE_CLASSES; /* slab_caches_lock */
-static uint32_t *free_ids; /* slab_caches_lock: of destroyed caches */
+static uint32_t *free_ids;		/* slab_caches_lock: of destroyed caches */
 static uint32_t nr_free_ids, max_free_ids;
 
 /* ---- Geometry ------------------------------------------------------------- */
@@ -32,13 +32,10 @@ static uint32_t nr_free_ids, max_free_ids;
 static void set_geometry(struct kmem_cache *cache)
 {
 	size_t first = (size_t)cache->size * FIRST_OBJECTS;
-	size_t largest = max_t(size_t, LARGEST_BYTES,
-			       (size_t)cache->size * LARGEST_OBJECTS);
+	size_t largest = max_t(size_t, LARGEST_BYTES, (size_t)cache->size * LARGEST_OBJECTS);
 
-	cache->min_pages = (uint32_t)(round_up_to(first, os_page_size()) >>
-				      PAGE_SHIFT);
-	cache->max_pages = (uint32_t)(round_up_to(largest, os_page_size()) >>
-				      PAGE_SHIFT);
+	cache->min_pages = (uint32_t)(round_up_to(first, os_page_size()) >> PAGE_SHIFT);
+	cache->max_pages = (uint32_t)(round_up_to(largest, os_page_size()) >> PAGE_SHIFT);
 }
 
 static void init_kmalloc_cache(struct kmem_cache *cache, unsigned int class)
@@ -60,7 +57,7 @@ static void init_kmalloc_cache(struct kmem_cache *cache, unsigned int class)
 
 void kmem_caches_init(void)
 {
-	for (unsigned int class = 0; class < SIZE_CLASSES; class++)
+	for (unsigned int class = 0; class < SIZE_CLASSES; class ++)
 		init_kmalloc_cache(&kmalloc_caches[class], class);
 }
 
@@ -110,27 +107,23 @@ static void give_id(uint32_t id)
 	free_ids[nr_free_ids++] = id;
 }
 
-static struct kmem_cache *create_failed(const char *name, slab_flags_t flags,
-					int err)
+static struct kmem_cache *create_failed(const char *name, slab_flags_t flags, int err)
 {
 	if (flags & SLAB_PANIC)
-		die("kmem_cache_create(\"%s\"): %s", name ? name : "",
-		    strerror(err));
+		die("kmem_cache_create(\"%s\"): %s", name ? name : "", strerror(err));
 	errno = err;
 	return NULL;
 }
 
-struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
-				     unsigned int align, slab_flags_t flags,
-				     void (*ctor)(void *object))
+struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsigned int align,
+				     slab_flags_t flags, void (*ctor)(void *object))
 {
-	const slab_flags_t known = SLAB_HWCACHE_ALIGN | SLAB_PANIC |
-				   SLAB_TYPESAFE_BY_RCU | SLAB_ACCOUNT;
+	const slab_flags_t known =
+		SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_TYPESAFE_BY_RCU | SLAB_ACCOUNT;
 	struct kmem_cache *cache;
 
-	if (!name || !*name || size == 0 || size > KMALLOC_MAX_CACHE_SIZE ||
-	    align > PAGE_SIZE || (align && !is_power_of_two(align)) ||
-	    (flags & ~known))
+	if (!name || !*name || size == 0 || size > KMALLOC_MAX_CACHE_SIZE || align > PAGE_SIZE ||
+	    (align && !is_power_of_two(align)) || (flags & ~known))
 		return create_failed(name, flags, EINVAL);
 	slab_init();
 	cache = meta_alloc(sizeof(*cache));
@@ -175,8 +168,7 @@ static int shrink_heaps(struct mem_cgroup *memcg, void *arg)
 {
 	struct kmem_cache *cache = arg;
 
-	for (struct heap *heap = memcg_first_heap(memcg); heap;
-	     heap = heap->next) {
+	for (struct heap *heap = memcg_first_heap(memcg); heap; heap = heap->next) {
 		if (heap == current_heap) {
 			heap_trim(heap, cache);
 		} else if (heap_borrow(heap)) {
@@ -207,15 +199,15 @@ static void count_leaks(struct slab *slab, void *arg)
 
 int kmem_cache_destroy(struct kmem_cache *cache)
 {
-	struct leak_count count = { .cache = cache };
+	struct leak_count count = {.cache = cache};
 
 	if (!cache)
 		return 0;
 	kvfree_rcu_barrier();
 	slab_for_each(count_leaks, &count);
 	if (count.objects) {
-		warn("kmem_cache_destroy(\"%s\"): %lu objects are still in use",
-		     cache->name, (unsigned long)count.objects);
+		warn("kmem_cache_destroy(\"%s\"): %lu objects are still in use", cache->name,
+		     (unsigned long)count.objects);
 		return -EBUSY;
 	}
 	WRITE_ONCE(cache->dead, true);
@@ -245,8 +237,7 @@ void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
 		return slab_alloc_refused();
 	/* Again if an allocation within the charge took what was there. */
 	while (!object) {
-		if (heap_refill(heap, cache) ||
-		    obj_stock_charge(&heap->stock, gfp, cache->size)) {
+		if (heap_refill(heap, cache) || obj_stock_charge(&heap->stock, gfp, cache->size)) {
 			slab_alloc_refused();
 			break;
 		}
@@ -300,21 +291,19 @@ void kmem_cache_free(struct kmem_cache *cache, void *object)
 	struct slab *slab = slab_of(object);
 	struct heap *heap = current_heap;
 
-	if (likely(READ_ONCE(slab->owner) ==
-		   (uintptr_t)heap + cache->owner_tag) &&
+	if (likely(READ_ONCE(slab->owner) == (uintptr_t)heap + cache->owner_tag) &&
 	    likely(slab->cache == cache)) {
 		debug_free(slab, object, "kmem_cache_free");
 		heap_free_object(heap, slab, object, cache->offset);
 		return;
 	}
 	if (object && slab->kind == SLAB_OBJECTS && slab->cache != cache)
-		die("kmem_cache_free(): %p is of cache %s, not %s", object,
-		    slab->cache->name, cache->name);
+		die("kmem_cache_free(): %p is of cache %s, not %s", object, slab->cache->name,
+		    cache->name);
 	slab_free_slow(slab, object, "kmem_cache_free");
 }
 
-size_t kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t count,
-			     void **objects)
+size_t kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t count, void **objects)
 {
 	for (size_t i = 0; i < count; i++) {
 		objects[i] = kmem_cache_alloc(cache, gfp);

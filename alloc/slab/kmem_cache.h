@@ -15,23 +15,23 @@
  * then the id is used again, so a heap's slot never has two caches' slabs.
  */
 struct kmem_cache {
-	int64_t refcnt; /* atomic: one for being alive, one for each slab */
-	bool dead; /* atomic: set once, before caches_died is bumped */
-	uint32_t id; /* const: index of its slot in every heap */
-	uint32_t size; /* const: bytes of a slot, and of a charge */
+	int64_t refcnt;	      /* atomic: one for being alive, one for each slab */
+	bool dead;	      /* atomic: set once, before caches_died is bumped */
+	uint32_t id;	      /* const: index of its slot in every heap */
+	uint32_t size;	      /* const: bytes of a slot, and of a charge */
 	uint32_t object_size; /* const: as asked for */
-	uint32_t offset; /* const: of the free-list link in the object */
+	uint32_t offset;      /* const: of the free-list link in the object */
 	/*
 	 * Const: added to slab->owner. Not 0 where the link must not lie at
 	 * the start of the object, so that the fast path of free(), which
 	 * puts it there, does not take the object for its own.
 	 */
 	uint32_t owner_tag;
-	slab_flags_t flags; /* const */
+	slab_flags_t flags;	       /* const */
 	uint32_t min_pages, max_pages; /* const: of its first and later slabs */
-	void (*ctor)(void *object); /* const */
-	struct list_head list; /* slab_caches_lock */
-	char name[32]; /* const */
+	void (*ctor)(void *object);    /* const */
+	struct list_head list;	       /* slab_caches_lock */
+	char name[32];		       /* const */
 };
 
 /* kmalloc's, by size class; const after kmem_caches_init(). */

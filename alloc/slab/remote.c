@@ -8,9 +8,9 @@
  * The word: bits 0-31 the first object's offset in units of 16 bytes, plus 1
  * (0: none); bits 32-62 the count; bit 63 ownerless.
  */
-#define REMOTE_OWNERLESS (1ull << 63)
+#define REMOTE_OWNERLESS   (1ull << 63)
 #define REMOTE_COUNT_SHIFT 32
-#define REMOTE_ONE (1ull << REMOTE_COUNT_SHIFT)
+#define REMOTE_ONE	   (1ull << REMOTE_COUNT_SHIFT)
 
 static uint32_t word_count(uint64_t word)
 {
@@ -24,8 +24,7 @@ static void *word_first(const struct slab *slab, uint64_t word)
 	return offset ? slab->start + (size_t)(offset - 1) * 16 : NULL;
 }
 
-static uint64_t word_push(const struct slab *slab, uint64_t word,
-			  const void *object)
+static uint64_t word_push(const struct slab *slab, uint64_t word, const void *object)
 {
 	uint64_t offset = (uint64_t)((const char *)object - slab->start) / 16;
 
@@ -60,8 +59,8 @@ void remote_free(struct slab *slab, void *object)
 		}
 		heap = heap_of_slab(slab);
 		/* A guess: exact only while no owner is at work. */
-		emptied = word_count(word) + 1 == READ_ONCE(slab->countdown) +
-							  READ_ONCE(slab->reserve);
+		emptied = word_count(word) + 1 ==
+			  READ_ONCE(slab->countdown) + READ_ONCE(slab->reserve);
 		object_set_next(object, offset, word_first(slab, word));
 		new = word_push(slab, word, object);
 	} while (!cmpxchg_release(&slab->remote, &word, new));
@@ -91,8 +90,7 @@ bool remote_disown(struct slab *slab)
 {
 	uint64_t empty = 0;
 	/* One more than live, so that it stays until owner is cleared. */
-	uint64_t word = REMOTE_OWNERLESS |
-			((uint64_t)slab_used(slab) + 1) << REMOTE_COUNT_SHIFT;
+	uint64_t word = REMOTE_OWNERLESS | ((uint64_t)slab_used(slab) + 1) << REMOTE_COUNT_SHIFT;
 
 	if (!cmpxchg_release(&slab->remote, &empty, word))
 		return false;

@@ -10,7 +10,7 @@
 
 #define TABLE_SLOTS (1ul << 28)
 #define TABLE_LEAST (1ul << 16)
-#define TABLE_STEP (64ul << 10)
+#define TABLE_STEP  (64ul << 10)
 
 static struct slab no_slab;
 struct slab *slab_table = &no_slab;
@@ -79,8 +79,8 @@ static struct slab *slab_get_pages(size_t npages, size_t align)
 	return slab;
 }
 
-struct slab *slab_create(struct kmem_cache *cache, struct obj_cgroup *objcg,
-			 uintptr_t owner, size_t npages)
+struct slab *slab_create(struct kmem_cache *cache, struct obj_cgroup *objcg, uintptr_t owner,
+			 size_t npages)
 {
 	struct slab *slab = slab_get_pages(npages, 0);
 
@@ -116,8 +116,7 @@ void *slab_carve(struct slab *slab, uint32_t want)
 	for (uint32_t i = 0; i < n; i++, object += slab->size) {
 		if (slab->cache->ctor)
 			slab->cache->ctor(object);
-		object_set_next(object, offset,
-				i + 1 < n ? object + slab->size : NULL);
+		object_set_next(object, offset, i + 1 < n ? object + slab->size : NULL);
 	}
 	WRITE_ONCE(slab->carved, slab->carved + n);
 	slab->countdown += n;
@@ -157,8 +156,7 @@ void slab_destroy(struct slab *slab)
 	}
 }
 
-struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages,
-			 size_t align)
+struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages, size_t align)
 {
 	struct slab *span;
 

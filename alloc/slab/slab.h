@@ -33,9 +33,9 @@ enum slab_kind {
 
 /* Where an owned slab is in its heap. */
 enum slab_place {
-	SLAB_ACTIVE, /* its objects are on the heap's freelist */
+	SLAB_ACTIVE,  /* its objects are on the heap's freelist */
 	SLAB_PARTIAL, /* on slot->partial: has objects on ->free */
-	SLAB_FULL, /* on heap->full: had none when it got there */
+	SLAB_FULL,    /* on heap->full: had none when it got there */
 };
 
 struct slab {
@@ -44,27 +44,27 @@ struct slab {
 	 * the owner; others compare it only with their own.
 	 */
 	uintptr_t owner;
-	void *free; /* owner; with heap->lock for others */
-	uint32_t countdown; /* owner's frees until slab_event() */
-	uint32_t reserve; /* owner, heap->lock */
-	uint32_t size; /* const: bytes an object is charged */
-	uint32_t carved; /* owner, heap->lock */
+	void *free;		  /* owner; with heap->lock for others */
+	uint32_t countdown;	  /* owner's frees until slab_event() */
+	uint32_t reserve;	  /* owner, heap->lock */
+	uint32_t size;		  /* const: bytes an object is charged */
+	uint32_t carved;	  /* owner, heap->lock */
 	struct obj_cgroup *objcg; /* const; holds a reference */
 	struct kmem_cache *cache; /* const; holds a reference; NULL: span */
-	char *start; /* const */
-	uint8_t kind; /* const */
-	uint8_t place; /* owner, heap->lock */
-	uint8_t zeroed; /* const: carved memory reads as zero */
-	uint8_t recovered; /* owner: see heap_recover() */
-	uint32_t nr; /* const: objects; 1 for a span */
+	char *start;		  /* const */
+	uint8_t kind;		  /* const */
+	uint8_t place;		  /* owner, heap->lock */
+	uint8_t zeroed;		  /* const: carved memory reads as zero */
+	uint8_t recovered;	  /* owner: see heap_recover() */
+	uint32_t nr;		  /* const: objects; 1 for a span */
 
 	/* Shared with the threads that free from elsewhere; see remote.h. */
 	uint64_t remote __attribute__((aligned(CACHELINE))); /* atomic */
-	void *remote_tail; /* who made the list not empty, then the owner */
+	void *remote_tail;	  /* who made the list not empty, then the owner */
 	struct slab *remote_next; /* likewise: heap->remote_slabs */
-	size_t npages; /* const */
-	struct hlist_node node; /* heap->lock: slot->partial or heap->full */
-	struct rcu_head rcu; /* a slab of a SLAB_TYPESAFE_BY_RCU cache going */
+	size_t npages;		  /* const */
+	struct hlist_node node;	  /* heap->lock: slot->partial or heap->full */
+	struct rcu_head rcu;	  /* a slab of a SLAB_TYPESAFE_BY_RCU cache going */
 };
 
 _Static_assert(sizeof(struct slab) == 2 * CACHELINE, "two lines");
@@ -92,8 +92,7 @@ static inline uint32_t slab_used(const struct slab *slab)
 /* Index of the object that @addr lies in. */
 static inline uint32_t slab_index(const struct slab *slab, const void *addr)
 {
-	return (uint32_t)((size_t)((const char *)addr - slab->start) /
-			  slab->size);
+	return (uint32_t)((size_t)((const char *)addr - slab->start) / slab->size);
 }
 
 static inline void *slab_object(const struct slab *slab, uint32_t index)
@@ -106,20 +105,17 @@ static inline bool slab_has_object(const struct slab *slab, const void *addr)
 {
 	uint32_t index = slab_index(slab, addr);
 
-	return slab_object(slab, index) == addr &&
-	       index < READ_ONCE(slab->carved);
+	return slab_object(slab, index) == addr && index < READ_ONCE(slab->carved);
 }
 
 /* ---- Free lists: the link lies in the object --------------------------- */
 
-static __always_inline_fn void *object_next(const void *object,
-					    unsigned int offset)
+static __always_inline_fn void *object_next(const void *object, unsigned int offset)
 {
 	return *(void *const *)((const char *)object + offset);
 }
 
-static __always_inline_fn void object_set_next(void *object,
-					       unsigned int offset, void *next)
+static __always_inline_fn void object_set_next(void *object, unsigned int offset, void *next)
 {
 	*(void **)((char *)object + offset) = next;
 }
@@ -130,8 +126,8 @@ static __always_inline_fn void object_set_next(void *object,
  * A slab of @npages for @cache, charged to @objcg, of which it takes a
  * reference; owned by @owner, nothing carved. NULL without memory.
  */
-struct slab *slab_create(struct kmem_cache *cache, struct obj_cgroup *objcg,
-			 uintptr_t owner, size_t npages);
+struct slab *slab_create(struct kmem_cache *cache, struct obj_cgroup *objcg, uintptr_t owner,
+			 size_t npages);
 
 /* Cuts up to @want more objects; they are linked to a list. Not 0. */
 void *slab_carve(struct slab *slab, uint32_t want);
@@ -147,8 +143,7 @@ void slab_destroy(struct slab *slab);
  * A span: a page run of @npages at @align, charged to @objcg. *@zeroed tells
  * whether it reads as zero. NULL without memory or if the charge is refused.
  */
-struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages,
-			 size_t align);
+struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages, size_t align);
 
 /* The caller has set kind to SLAB_NONE, so that it happens once. */
 void span_destroy(struct slab *span);

@@ -21,7 +21,7 @@ struct mem_cgroup *process_memcg;
 struct mem_cgroup *(*task_choose_home)(void);
 
 static uint32_t home_generation; /* atomic: bumped by task_choose_again() */
-static pthread_key_t task_key; /* its destructor is task_exit() */
+static pthread_key_t task_key;	 /* its destructor is task_exit() */
 
 static void task_exit(void *arg);
 
@@ -150,8 +150,7 @@ struct heap *task_begin_heap(void)
 
 	if (likely(heap != &heap_none)) {
 		task = current_task;
-		if (unlikely(task && task->home_generation !=
-					     READ_ONCE(home_generation)))
+		if (unlikely(task && task->home_generation != READ_ONCE(home_generation)))
 			task_choose(task);
 		return current_heap;
 	}

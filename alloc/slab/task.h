@@ -8,13 +8,13 @@
 
 #include "alloc/slab/heap.h"
 
-#define TASK_HINTS 4
+#define TASK_HINTS  4
 #define TASK_STOCKS 8
 
 struct task {
 	struct mem_cgroup *active; /* set_active_memcg()'s; NULL: home */
-	struct mem_cgroup *home; /* holds a reference */
-	uint32_t home_generation; /* as of which home was chosen */
+	struct mem_cgroup *home;   /* holds a reference */
+	uint32_t home_generation;  /* as of which home was chosen */
 	/* Where its heap was when it last left a group; may be stale. */
 	struct {
 		struct mem_cgroup *memcg;
@@ -26,8 +26,7 @@ struct task {
 };
 
 /* The calling thread's; NULL before its first slow path and after its end. */
-extern __thread struct task *current_task
-	__attribute__((tls_model("initial-exec")));
+extern __thread struct task *current_task __attribute__((tls_model("initial-exec")));
 
 /* The group of the process; never removed. Const after slab_init(). */
 extern struct mem_cgroup *process_memcg;

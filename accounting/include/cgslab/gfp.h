@@ -13,25 +13,24 @@ extern "C" {
 typedef unsigned int gfp_t;
 
 #define __GFP_DIRECT_RECLAIM ((gfp_t)0x01u) /* may drain and reclaim */
-#define __GFP_ZERO ((gfp_t)0x02u) /* the object reads as zero */
-#define __GFP_ACCOUNT ((gfp_t)0x04u) /* accepted: everything is charged */
-#define __GFP_NOFAIL ((gfp_t)0x08u) /* may pass the group's limit */
-#define __GFP_NOWARN ((gfp_t)0x10u) /* accepted: failures are silent */
+#define __GFP_ZERO	     ((gfp_t)0x02u) /* the object reads as zero */
+#define __GFP_ACCOUNT	     ((gfp_t)0x04u) /* accepted: everything is charged */
+#define __GFP_NOFAIL	     ((gfp_t)0x08u) /* may pass the group's limit */
+#define __GFP_NOWARN	     ((gfp_t)0x10u) /* accepted: failures are silent */
 
-#define __GFP_BITS ((gfp_t)0x1fu)
+#define __GFP_BITS	     ((gfp_t)0x1fu)
 
-#define GFP_KERNEL (__GFP_DIRECT_RECLAIM)
-#define GFP_KERNEL_ACCOUNT (GFP_KERNEL | __GFP_ACCOUNT)
-#define GFP_NOWAIT ((gfp_t)0)
-#define GFP_ATOMIC ((gfp_t)0)
+#define GFP_KERNEL	     (__GFP_DIRECT_RECLAIM)
+#define GFP_KERNEL_ACCOUNT   (GFP_KERNEL | __GFP_ACCOUNT)
+#define GFP_NOWAIT	     ((gfp_t)0)
+#define GFP_ATOMIC	     ((gfp_t)0)
 
 /*
  * In every declaration of the API: the symbol behind a kernel name has the
  * prefix cgslab_, so that a preloaded library does not interpose on programs
  * that have a kmalloc of their own.
  */
-#define CGSLAB_API(name) \
-	__asm__("cgslab_" #name) __attribute__((visibility("default")))
+#define CGSLAB_API(name) __asm__("cgslab_" #name) __attribute__((visibility("default")))
 
 #ifdef __cplusplus
 }

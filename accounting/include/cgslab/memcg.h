@@ -73,8 +73,7 @@ void mem_cgroup_get(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_get);
 bool mem_cgroup_tryget(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_tryget);
 
 /* As mem_cgroup_tryget(), and fails too once rmdir has begun. */
-bool mem_cgroup_tryget_online(struct mem_cgroup *memcg)
-	CGSLAB_API(mem_cgroup_tryget_online);
+bool mem_cgroup_tryget_online(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_tryget_online);
 
 /* Gives a reference back. NULL is allowed. */
 void mem_cgroup_put(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_put);
@@ -87,15 +86,13 @@ struct mem_cgroup *mem_cgroup_lookup(struct mem_cgroup *parent, const char *name
 	CGSLAB_API(mem_cgroup_lookup);
 
 /* NULL for the root. Valid as long as @memcg is; no reference. */
-struct mem_cgroup *mem_cgroup_parent(struct mem_cgroup *memcg)
-	CGSLAB_API(mem_cgroup_parent);
+struct mem_cgroup *mem_cgroup_parent(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_parent);
 
 /* Unique in the process and never used again. The root's is 1. */
 uint64_t mem_cgroup_id(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_id);
 
 /* "" for the root. Valid as long as @memcg is. */
-const char *mem_cgroup_name(const struct mem_cgroup *memcg)
-	CGSLAB_API(mem_cgroup_name);
+const char *mem_cgroup_name(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_name);
 
 /*
  * Writes the path from the root ("/", "/server/tenant") and returns its length
@@ -109,9 +106,8 @@ size_t mem_cgroup_path(const struct mem_cgroup *memcg, char *buf, size_t len)
  * reference held for the length of the call; stops at the first return that is
  * not 0 and returns it.
  */
-int mem_cgroup_walk(struct mem_cgroup *root,
-		    int (*fn)(struct mem_cgroup *memcg, void *arg), void *arg)
-	CGSLAB_API(mem_cgroup_walk);
+int mem_cgroup_walk(struct mem_cgroup *root, int (*fn)(struct mem_cgroup *memcg, void *arg),
+		    void *arg) CGSLAB_API(mem_cgroup_walk);
 
 /* ---- The calling thread ----------------------------------------------- */
 
@@ -126,8 +122,7 @@ int mem_cgroup_walk(struct mem_cgroup *root,
  * where it is, and errno is ENODEV or ENOMEM (it is left alone otherwise).
  * Source: set_active_memcg(), include/linux/sched/mm.h.
  */
-struct mem_cgroup *set_active_memcg(struct mem_cgroup *memcg)
-	CGSLAB_API(set_active_memcg);
+struct mem_cgroup *set_active_memcg(struct mem_cgroup *memcg) CGSLAB_API(set_active_memcg);
 
 /* The group that the calling thread charges to now; no reference. */
 struct mem_cgroup *mem_cgroup_current(void) CGSLAB_API(mem_cgroup_current);
@@ -141,35 +136,31 @@ int mem_cgroup_attach(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_attach);
 /* ---- Numbers ------------------------------------------------------------ */
 
 /* memory.current: what is charged to the subtree, stocks included. */
-uint64_t mem_cgroup_usage(const struct mem_cgroup *memcg)
-	CGSLAB_API(mem_cgroup_usage);
+uint64_t mem_cgroup_usage(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_usage);
 
 /* memory.peak: the highest usage since creation. */
-uint64_t mem_cgroup_peak(const struct mem_cgroup *memcg)
-	CGSLAB_API(mem_cgroup_peak);
+uint64_t mem_cgroup_peak(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_peak);
 
 /* memory.max; MEMCG_MAX if there is none. */
-uint64_t mem_cgroup_max(const struct mem_cgroup *memcg)
-	CGSLAB_API(mem_cgroup_max);
+uint64_t mem_cgroup_max(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_max);
 
 /*
  * A charge that would take the subtree past @bytes is refused from now on.
  * What is charged already stays, also if it is more. Returns 0, or -EINVAL for
  * the root.
  */
-int mem_cgroup_set_max(struct mem_cgroup *memcg, uint64_t bytes)
-	CGSLAB_API(mem_cgroup_set_max);
+int mem_cgroup_set_max(struct mem_cgroup *memcg, uint64_t bytes) CGSLAB_API(mem_cgroup_set_max);
 
 /* memory.stat, over the subtree. The caller sets size to sizeof the struct. */
 struct mem_cgroup_stat {
 	size_t size;
-	uint64_t current; /* charged: object_bytes + stock_bytes + span_bytes */
+	uint64_t current;      /* charged: object_bytes + stock_bytes + span_bytes */
 	uint64_t object_bytes; /* live objects and obj_cgroup_charge()s */
-	uint64_t span_bytes; /* live page runs */
-	uint64_t stock_bytes; /* charged and in nobody's hands */
-	uint64_t objects; /* live objects, spans not counted */
-	uint64_t slab_bytes; /* pages the objects occupy */
-	uint64_t waste_bytes; /* slab_bytes without live objects in them */
+	uint64_t span_bytes;   /* live page runs */
+	uint64_t stock_bytes;  /* charged and in nobody's hands */
+	uint64_t objects;      /* live objects, spans not counted */
+	uint64_t slab_bytes;   /* pages the objects occupy */
+	uint64_t waste_bytes;  /* slab_bytes without live objects in them */
 };
 
 /* Exact at a quiet moment. Returns 0 or -EINVAL (size). */
@@ -193,23 +184,23 @@ uint64_t mem_cgroup_event(const struct mem_cgroup *memcg, enum memcg_event event
  * "memory.max", "memory.peak", "memory.stat", "memory.events",
  * "memory.events.local". Returns the length as snprintf() does, or -ENOENT.
  */
-long mem_cgroup_read(struct mem_cgroup *memcg, const char *file, char *buf,
-		     size_t len) CGSLAB_API(mem_cgroup_read);
+long mem_cgroup_read(struct mem_cgroup *memcg, const char *file, char *buf, size_t len)
+	CGSLAB_API(mem_cgroup_read);
 
 /*
  * Writes one: "memory.max" takes "max" or bytes with an optional K, M, G or T.
  * Returns 0, -ENOENT, -EACCES (read-only) or -EINVAL (value, root); on an
  * error nothing has changed.
  */
-int mem_cgroup_write(struct mem_cgroup *memcg, const char *file,
-		     const char *value) CGSLAB_API(mem_cgroup_write);
+int mem_cgroup_write(struct mem_cgroup *memcg, const char *file, const char *value)
+	CGSLAB_API(mem_cgroup_write);
 
 /* What mem_cgroup_verify() compared, in bytes. */
 struct mem_cgroup_identity {
-	int64_t usage; /* the page counter */
-	int64_t object_bytes; /* counted from the slabs, and charged by hand */
-	int64_t span_bytes; /* counted from the spans */
-	int64_t stock_bytes; /* all stocks of the subtree */
+	int64_t usage;		/* the page counter */
+	int64_t object_bytes;	/* counted from the slabs, and charged by hand */
+	int64_t span_bytes;	/* counted from the spans */
+	int64_t stock_bytes;	/* all stocks of the subtree */
 	int64_t leftover_bytes; /* nr_charged_bytes of its obj_cgroups */
 };
 
@@ -220,8 +211,7 @@ struct mem_cgroup_identity {
  *
  * Returns 0, or -EUCLEAN if the difference is not 0. @identity may be NULL.
  */
-int mem_cgroup_verify(struct mem_cgroup *memcg,
-		      struct mem_cgroup_identity *identity)
+int mem_cgroup_verify(struct mem_cgroup *memcg, struct mem_cgroup_identity *identity)
 	CGSLAB_API(mem_cgroup_verify);
 
 /* ---- Byte charges: obj_cgroup ------------------------------------------ */
@@ -231,8 +221,7 @@ int mem_cgroup_verify(struct mem_cgroup *memcg,
  * for the caller. It outlives the group: after rmdir it stands for the nearest
  * living ancestor. Source: get_obj_cgroup_from_current().
  */
-struct obj_cgroup *get_obj_cgroup_from_current(void)
-	CGSLAB_API(get_obj_cgroup_from_current);
+struct obj_cgroup *get_obj_cgroup_from_current(void) CGSLAB_API(get_obj_cgroup_from_current);
 
 /* Takes another reference; the caller must hold one. */
 void obj_cgroup_get(struct obj_cgroup *objcg) CGSLAB_API(obj_cgroup_get);
@@ -247,8 +236,7 @@ void obj_cgroup_put(struct obj_cgroup *objcg) CGSLAB_API(obj_cgroup_put);
  * The group charged through @objcg now. Valid under RCU, which the caller
  * holds, as rmdir may swap it for the parent.
  */
-struct mem_cgroup *obj_cgroup_memcg(struct obj_cgroup *objcg)
-	CGSLAB_API(obj_cgroup_memcg);
+struct mem_cgroup *obj_cgroup_memcg(struct obj_cgroup *objcg) CGSLAB_API(obj_cgroup_memcg);
 
 /*
  * Charges @size bytes that the caller keeps by its own means. Returns 0, or
@@ -258,8 +246,7 @@ int obj_cgroup_charge(struct obj_cgroup *objcg, gfp_t gfp, size_t size)
 	CGSLAB_API(obj_cgroup_charge);
 
 /* Takes back what was charged; any thread may. */
-void obj_cgroup_uncharge(struct obj_cgroup *objcg, size_t size)
-	CGSLAB_API(obj_cgroup_uncharge);
+void obj_cgroup_uncharge(struct obj_cgroup *objcg, size_t size) CGSLAB_API(obj_cgroup_uncharge);
 
 #ifdef __cplusplus
 }

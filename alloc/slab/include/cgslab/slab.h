@@ -30,16 +30,16 @@ struct rcu_head; /* liburcu's; for kfree_rcu() include <urcu-bp.h> */
 typedef unsigned int slab_flags_t;
 
 #define SLAB_HWCACHE_ALIGN ((slab_flags_t)0x1u) /* at least a cache line */
-#define SLAB_PANIC ((slab_flags_t)0x2u) /* creation may not fail: abort */
+#define SLAB_PANIC	   ((slab_flags_t)0x2u) /* creation may not fail: abort */
 /*
  * The memory of a freed object stays an object of this cache, or is given back
  * to the system only after a grace period. Who finds one under RCU must check
  * that it is still the one he looked for.
  */
-#define SLAB_TYPESAFE_BY_RCU ((slab_flags_t)0x4u)
-#define SLAB_ACCOUNT ((slab_flags_t)0x8u) /* accepted: all is charged */
+#define SLAB_TYPESAFE_BY_RCU   ((slab_flags_t)0x4u)
+#define SLAB_ACCOUNT	       ((slab_flags_t)0x8u) /* accepted: all is charged */
 
-#define KMALLOC_MIN_SIZE 16
+#define KMALLOC_MIN_SIZE       16
 #define KMALLOC_MAX_CACHE_SIZE 65536ul
 
 /* ---- Caches --------------------------------------------------------------- */
@@ -55,9 +55,8 @@ typedef unsigned int slab_flags_t;
  *
  * Returns the cache, or NULL with errno EINVAL or ENOMEM.
  */
-struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
-				     unsigned int align, slab_flags_t flags,
-				     void (*ctor)(void *object))
+struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsigned int align,
+				     slab_flags_t flags, void (*ctor)(void *object))
 	CGSLAB_API(kmem_cache_create);
 
 /*
@@ -69,25 +68,22 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
 int kmem_cache_destroy(struct kmem_cache *cache) CGSLAB_API(kmem_cache_destroy);
 
 /* An object, or NULL with errno ENOMEM. With __GFP_ZERO it is cleared. */
-void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
-	CGSLAB_API(kmem_cache_alloc)
+void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp) CGSLAB_API(kmem_cache_alloc)
 	__attribute__((malloc));
 
 /* kmem_cache_alloc() with __GFP_ZERO; not for caches with a constructor. */
-void *kmem_cache_zalloc(struct kmem_cache *cache, gfp_t gfp)
-	CGSLAB_API(kmem_cache_zalloc)
+void *kmem_cache_zalloc(struct kmem_cache *cache, gfp_t gfp) CGSLAB_API(kmem_cache_zalloc)
 	__attribute__((malloc));
 
 /* @object is of @cache; NULL is allowed. Keeps errno. */
-void kmem_cache_free(struct kmem_cache *cache, void *object)
-	CGSLAB_API(kmem_cache_free);
+void kmem_cache_free(struct kmem_cache *cache, void *object) CGSLAB_API(kmem_cache_free);
 
 /*
  * Fills @objects with @count of them, or none. Returns @count, or 0 with errno
  * ENOMEM.
  */
-size_t kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t count,
-			     void **objects) CGSLAB_API(kmem_cache_alloc_bulk);
+size_t kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t count, void **objects)
+	CGSLAB_API(kmem_cache_alloc_bulk);
 
 /* @cache may be NULL: then the objects may be of any caches, or kmalloc'ed. */
 void kmem_cache_free_bulk(struct kmem_cache *cache, size_t count, void **objects)
@@ -100,11 +96,9 @@ void kmem_cache_free_bulk(struct kmem_cache *cache, size_t count, void **objects
 int kmem_cache_shrink(struct kmem_cache *cache) CGSLAB_API(kmem_cache_shrink);
 
 /* The size of an object as it was asked for. */
-unsigned int kmem_cache_size(const struct kmem_cache *cache)
-	CGSLAB_API(kmem_cache_size);
+unsigned int kmem_cache_size(const struct kmem_cache *cache) CGSLAB_API(kmem_cache_size);
 
-const char *kmem_cache_name(const struct kmem_cache *cache)
-	CGSLAB_API(kmem_cache_name);
+const char *kmem_cache_name(const struct kmem_cache *cache) CGSLAB_API(kmem_cache_name);
 
 /* ---- kmalloc -------------------------------------------------------------- */
 
@@ -112,11 +106,9 @@ const char *kmem_cache_name(const struct kmem_cache *cache)
  * @size bytes, aligned to 16 (sizes that are powers of two up to 4096: to
  * their size); 0 is taken for 1. NULL with errno ENOMEM on failure.
  */
-void *kmalloc(size_t size, gfp_t gfp) CGSLAB_API(kmalloc)
-	__attribute__((malloc, alloc_size(1)));
+void *kmalloc(size_t size, gfp_t gfp) CGSLAB_API(kmalloc) __attribute__((malloc, alloc_size(1)));
 
-void *kzalloc(size_t size, gfp_t gfp) CGSLAB_API(kzalloc)
-	__attribute__((malloc, alloc_size(1)));
+void *kzalloc(size_t size, gfp_t gfp) CGSLAB_API(kzalloc) __attribute__((malloc, alloc_size(1)));
 
 /*
  * Changes the size of a block, which may move. On failure returns NULL, and
@@ -135,11 +127,9 @@ size_t ksize(const void *block) CGSLAB_API(ksize);
  * Frees a block after a grace period. @member is a struct rcu_head in it, at
  * an offset below 4096.
  */
-#define kfree_rcu(block, member) \
-	kvfree_call_rcu(&(block)->member, (void *)(block))
+#define kfree_rcu(block, member) kvfree_call_rcu(&(block)->member, (void *)(block))
 
-void kvfree_call_rcu(struct rcu_head *head, void *block)
-	CGSLAB_API(kvfree_call_rcu);
+void kvfree_call_rcu(struct rcu_head *head, void *block) CGSLAB_API(kvfree_call_rcu);
 
 /* Waits until everything given to kfree_rcu() before has been freed. */
 void kvfree_rcu_barrier(void) CGSLAB_API(kvfree_rcu_barrier);

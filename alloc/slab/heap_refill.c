@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "alloc/base/meta.h"
+#include "alloc/slab/heap_slabs.h"
+
+/* So much is carved at once: enough to amortise, few pages touched too early. */
+#define CARVE_BYTES 4096
+#define CARVE_LEAST 4
+
+static int grow_extra(struct heap *heap, const struct kmem_cache *cache)
+{
+	uint32_t old = heap->nr_extra;
+	uint32_t nr = max_t(uint32_t, old * 2, cache->id + 1 - SIZE_CLASSES);
+	void **freelist;
+	struct heap_slot *slots;
+
+	nr = (uint32_t)round_up_to(nr, 8);
+	freelist = meta_alloc(nr * sizeof(*freelist));
+	slots = meta_alloc(nr * sizeof(*slots));
+	if (!freelist || !slots) {
+		meta_free(freelist, nr * sizeof(*freelist));
+		meta_free(slots, nr * sizeof(*slots));
+		return -ENOMEM;
+	}
+	if (old) {
+		memcpy(freelist, heap->extra_freelist, old * sizeof(*freelist));
+		memcpy(slots, heap->extra_slots, old * sizeof(*slots));
+	}
+	for (uint32_t i = 0; i < old; i++) /* the heads have moved */
+		if (slots[i].partial.first)
+			slots[i].partial.first->pprev = &slots[i].partial.first;
+	meta_free(heap->extra_freelist, old * sizeof(*freelist));
+	meta_free(heap->extra_slots, old * sizeof(*slots));
+	heap->extra_freelist = freelist;
+	heap->extra_slots = slots;
+	heap->nr_extra = nr;
+	return 0;
+}
+
+static void carve_active(struct heap *heap, struct slab *slab)
+{
+	uint32_t want = max_t(uint32_t, CARVE_BYTES / slab->size, CARVE_LEAST);
+
+	*heap_freelist(heap, slab->cache) = slab_carve(slab, want);
+}
+
+/* The first slabs of a heap are small, so that small groups stay small. */
+static size_t next_slab_pages(const struct kmem_cache *cache, const struct heap_slot *slot)
+{
+	size_t pages = cache->min_pages;
+
+	for (uint32_t n = slot->nr_slabs; n && pages < cache->max_pages; n--)
+		pages *= 2;
+	return min_t(size_t, pages, cache->max_pages);
+}
+
+static int add_slab(struct heap *heap, struct kmem_cache *cache)
+{
+	struct heap_slot *slot = heap_slot(heap, cache);
+	struct slab *slab =
+		slab_create(cache, heap->stock.objcg, (uintptr_t)heap + cache->owner_tag,
+			    next_slab_pages(cache, slot));
+
+	if (!slab)
+		return -ENOMEM;
+	slot->nr_slabs++;
+	heap_place_active(heap, slab);
+	carve_active(heap, slab);
+	return 0;
+}
+
+/* From what the active slab has left. */
+static bool refill_active(struct heap *heap, struct slab *slab)
+{
+	if (slab->free) {
+		heap_place_active(heap, slab);
+		return true;
+	}
+	if (slab->carved < slab->nr) {
+		carve_active(heap, slab);
+		return true;
+	}
+	return false;
+}
+
+/* heap->lock. */
+static int refill_locked(struct heap *heap, struct kmem_cache *cache)
+{
+	struct heap_slot *slot = heap_slot(heap, cache);
+	struct slab *active = slot->active;
+
+	if (active && active->free) {
+		heap_place_active(heap, active);
+		return 0;
+	}
+	heap_collect_remote(heap);
+	if (active) {
+		if (refill_active(heap, active))
+			return 0;
+		slot->active = NULL;
+		heap_place_full(heap, active);
+	}
+	if (slot->partial.first) {
+		struct slab *slab = container_of(slot->partial.first, struct slab, node);
+
+		heap_place_active(heap, slab);
+		if (!*heap_freelist(heap, cache))
+			carve_active(heap, slab);
+		return 0;
+	}
+	return add_slab(heap, cache);
+}
+
+int heap_refill(struct heap *heap, struct kmem_cache *cache)
+{
+	int ret = 0;
+
+	if (unlikely(heap->torn))
+		heap_recover(heap);
+	lock(&heap->lock);
+	if (unlikely(heap->caches_died != READ_ONCE(caches_died)))
+		heap_bury_dead(heap);
+	if (unlikely(!heap_has_slot(heap, cache)))
+		ret = grow_extra(heap, cache);
+	if (!ret && !*heap_freelist(heap, cache))
+		ret = refill_locked(heap, cache);
+	unlock(&heap->lock);
+	return ret;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How slabs move between the lists of their heap. Everything here wants
+ * heap->lock, and an owner or borrower of the heap.
+ */
+#ifndef ALLOC_SLAB_HEAP_SLABS_H
+#define ALLOC_SLAB_HEAP_SLABS_H
+
+#include "alloc/slab/heap.h"
+
+/* Each takes a slab that is on no list. */
+void heap_place_full(struct heap *heap, struct slab *slab);
+void heap_place_partial(struct heap *heap, struct slab *slab);
+void heap_destroy_empty(struct heap *heap, struct slab *slab);
+
+/* Takes a slab off its list; its free objects become the freelist. */
+void heap_place_active(struct heap *heap, struct slab *slab);
+
+/* Takes a slab without used objects off its list; keeps or destroys it. */
+void heap_slab_emptied(struct heap *heap, struct slab *slab);
+
+/* So many objects are used now; the slab may change its place or go. */
+void heap_slab_update_place(struct heap *heap, struct slab *slab, uint32_t used);
+
+/* Takes in what was freed from elsewhere; whether there was anything. */
+bool heap_collect_remote(struct heap *heap);
+
+/* Gives back what is kept of caches that were destroyed. */
+void heap_bury_dead(struct heap *heap);
+
+#endif
