@@ -71,15 +71,22 @@ void obj_stock_settle(struct obj_stock *stock);
 /* Revokes every stock of the subtree, parked, running or asleep. */
 void memcg_drain_stocks(struct mem_cgroup *memcg);
 
-static __always_inline_fn int obj_stock_charge(struct obj_stock *stock, gfp_t gfp, size_t size)
+/*
+ * Takes bytes out. If it returns false they are taken all the same, and beyond
+ * limit: obj_stock_refill() must follow.
+ */
+static __always_inline_fn bool obj_stock_take(struct obj_stock *stock, size_t size)
 {
 	int64_t used = READ_ONCE(stock->used) + (int64_t)size;
 
 	WRITE_ONCE(stock->used, used);
 	barrier(); /* pairs with os_membarrier() in memcg_drain_stocks() */
-	if (likely(used <= READ_ONCE(stock->limit)))
-		return 0;
-	return obj_stock_refill(stock, gfp, size);
+	return used <= READ_ONCE(stock->limit);
+}
+
+static __always_inline_fn int obj_stock_charge(struct obj_stock *stock, gfp_t gfp, size_t size)
+{
+	return likely(obj_stock_take(stock, size)) ? 0 : obj_stock_refill(stock, gfp, size);
 }
 
 /* Puts bytes back. Returns whether the stock holds too much now. */

@@ -15,8 +15,17 @@ void *slab_alloc_refused(void);
 /* The rest of the way, for an empty freelist or a thread without a heap. */
 void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp);
 
+/* The rest of the way, for an empty stock; used contains the object already. */
+void *slab_alloc_refill(struct heap *heap, struct kmem_cache *cache, gfp_t gfp);
+
 /* Everything but an object of the calling thread's heap. */
 void slab_free_slow(struct slab *slab, void *object, const char *caller);
+
+/*
+ * After a free by the owner: countdown reached 0, or the stock holds too much.
+ * Keeps errno.
+ */
+void slab_free_event(struct heap *heap, struct slab *slab);
 
 /* A block larger than KMALLOC_MAX_CACHE_SIZE: a span. */
 void *kmalloc_large(size_t size, size_t align, gfp_t gfp, bool *zeroed);
@@ -34,8 +43,8 @@ static __always_inline_fn void *kmalloc_fast(size_t size, gfp_t gfp)
 	object = heap->freelist[class];
 	if (unlikely(!object))
 		return slab_alloc_slow(&kmalloc_caches[class], gfp);
-	if (unlikely(obj_stock_charge(&heap->stock, gfp, size_class_bytes[class])))
-		return slab_alloc_refused();
+	if (unlikely(!obj_stock_take(&heap->stock, size_class_bytes[class])))
+		return slab_alloc_refill(heap, &kmalloc_caches[class], gfp);
 	heap->freelist[class] = object_next(object, 0);
 	debug_alloc(object, 0);
 	return object;
@@ -49,10 +58,8 @@ static __always_inline_fn void heap_free_object(struct heap *heap, struct slab *
 
 	object_set_next(object, offset, slab->free);
 	slab->free = object;
-	if (unlikely(--slab->countdown == 0))
-		slab_event(heap, slab);
-	if (unlikely(too_much))
-		obj_stock_flush(&heap->stock);
+	if (unlikely(--slab->countdown == 0 || too_much))
+		slab_free_event(heap, slab);
 }
 
 static __always_inline_fn void kfree_fast(void *object, const char *caller)

@@ -23,6 +23,17 @@ static void free_span(struct slab *span, void *object, const char *caller)
 	span_destroy(span);
 }
 
+void slab_free_event(struct heap *heap, struct slab *slab)
+{
+	int saved_errno = errno;
+
+	if (slab->countdown == 0)
+		slab_event(heap, slab);
+	if (READ_ONCE(heap->stock.used) < READ_ONCE(heap->stock.floor))
+		obj_stock_flush(&heap->stock);
+	errno = saved_errno;
+}
+
 /* The bytes go back to who was charged, through a stock of this thread. */
 static void credit_and_free(struct slab *slab, void *object)
 {

@@ -228,6 +228,23 @@ void *slab_alloc_refused(void)
 	return NULL;
 }
 
+void *slab_alloc_refill(struct heap *heap, struct kmem_cache *cache, gfp_t gfp)
+{
+	void **freelist = heap_freelist(heap, cache);
+	void *object;
+
+	if (obj_stock_refill(&heap->stock, gfp, cache->size))
+		return slab_alloc_refused();
+	object = *freelist;
+	if (unlikely(!object)) { /* taken by an allocation within the charge */
+		obj_stock_credit(&heap->stock, cache->size);
+		return slab_alloc_slow(cache, gfp);
+	}
+	*freelist = object_next(object, cache->offset);
+	debug_alloc(object, cache->offset);
+	return object;
+}
+
 void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
 {
 	struct heap *heap = task_begin_heap();
@@ -265,8 +282,8 @@ static __always_inline_fn void *cache_alloc(struct kmem_cache *cache, gfp_t gfp)
 	object = *freelist;
 	if (unlikely(!object))
 		return slab_alloc_slow(cache, gfp);
-	if (unlikely(obj_stock_charge(&heap->stock, gfp, cache->size)))
-		return slab_alloc_refused();
+	if (unlikely(!obj_stock_take(&heap->stock, cache->size)))
+		return slab_alloc_refill(heap, cache, gfp);
 	*freelist = object_next(object, cache->offset);
 	debug_alloc(object, cache->offset);
 	return object;
