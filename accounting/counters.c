@@ -28,7 +28,7 @@ static struct lock counters_lock = LOCK_INIT(LOCK_RANK_COUNTERS);
 
 /* All below: counters_lock, or const after counters_init() where said. */
 static struct counters_record *records; /* const; [0] holds the header */
-static size_t mapped;			/* const: bytes of address space */
+static size_t mapped;			/* bytes of address space */
 static size_t file_size;
 static uint32_t free_list; /* index, linked through ->parent; 0 ends it */
 static int fd = -1;
@@ -216,6 +216,17 @@ void counters_fork_child(void)
 	fill_header();
 	*counters_owned = 1;
 	errno = saved_errno;
+}
+
+void counters_release_reserve(void)
+{
+	size_t keep;
+
+	lock(&counters_lock);
+	keep = max_t(size_t, file_size, FILE_LIMITED);
+	if (keep < mapped && !munmap((char *)records + keep, mapped - keep))
+		mapped = keep;
+	unlock(&counters_lock);
 }
 
 void counters_fork_prepare(void)

@@ -85,6 +85,9 @@ int counters_fd(void);
 /* A word that the kernel clears in a forked child. Const after counters_init(). */
 extern uint32_t *counters_owned;
 
+/* Gives back address space kept for more records; some is left. */
+void counters_release_reserve(void);
+
 /* In the child of a fork: takes a file of its own, filled by copying. */
 void counters_fork_child(void);
 void counters_fork_prepare(void);

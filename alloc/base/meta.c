@@ -75,6 +75,13 @@ size_t meta_committed(void)
 	return READ_ONCE(area.committed);
 }
 
+void meta_release_reserve(void)
+{
+	lock(&meta_lock);
+	os_area_release(&area);
+	unlock(&meta_lock);
+}
+
 void meta_fork_prepare(void)
 {
 	lock(&meta_lock);

@@ -123,6 +123,15 @@ int os_area_commit(struct os_area *area, size_t size)
 	return 0;
 }
 
+void os_area_release(struct os_area *area)
+{
+	int saved_errno = errno;
+
+	if (area->whole && !munmap(area->base + area->committed, area->reserved - area->committed))
+		area->whole = false;
+	errno = saved_errno;
+}
+
 void os_purge(void *addr, size_t len)
 {
 	int saved_errno = errno;

@@ -40,6 +40,12 @@ int os_area_init(struct os_area *area, size_t size, size_t least);
  */
 int os_area_commit(struct os_area *area, size_t size);
 
+/*
+ * Gives back the address space that is reserved and not used; from then on the
+ * area grows step by step, as under RLIMIT_AS. The user's lock.
+ */
+void os_area_release(struct os_area *area);
+
 /* Gives the pages back; the range stays usable and reads as zero. */
 void os_purge(void *addr, size_t len);
 

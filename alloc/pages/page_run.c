@@ -343,6 +343,15 @@ void page_runs_validate(void)
 	unlock(&page_run_lock);
 }
 
+void page_runs_release_reserve(void)
+{
+	lock(&page_run_lock);
+	os_area_release(&page_area);
+	os_area_release(&handle_area);
+	os_area_release(&tag_area);
+	unlock(&page_run_lock);
+}
+
 void page_runs_fork_prepare(void)
 {
 	lock(&page_run_lock);

@@ -47,6 +47,9 @@ void page_runs_stats(struct page_run_stats *stats);
 /* Dies if the bins and tags disagree; for tests and debug builds. */
 void page_runs_validate(void);
 
+/* See os_area_release(). */
+void page_runs_release_reserve(void);
+
 void page_runs_fork_prepare(void);
 void page_runs_fork_done(void);
 

@@ -202,6 +202,13 @@ void slab_for_each(void (*fn)(struct slab *slab, void *arg), void *arg)
 			fn(&slab_table[i], arg);
 }
 
+void slab_table_release_reserve(void)
+{
+	lock(&slab_table_lock);
+	os_area_release(&table_area);
+	unlock(&slab_table_lock);
+}
+
 void slab_table_fork_prepare(void)
 {
 	lock(&slab_table_lock);

@@ -163,6 +163,9 @@ uint32_t slab_count_live(const struct slab *slab);
 /* Calls @fn for every slab in use; exact only if nothing changes meanwhile. */
 void slab_for_each(void (*fn)(struct slab *slab, void *arg), void *arg);
 
+/* See os_area_release(). */
+void slab_table_release_reserve(void);
+
 void slab_table_fork_prepare(void);
 void slab_table_fork_done(void);
 

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A program that limits its own address space means what it uses, not what we
+ * keep in reserve; so the reserve is given back first. glibc's functions are
+ * the one system call, and so are these.
+ */
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "accounting/counters.h"
+#include "alloc/base/meta.h"
+#include "alloc/pages/page_run.h"
+#include "alloc/slab/task.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+static void before_limit(pid_t pid, int resource, const struct rlimit *limit)
+{
+	if (resource != RLIMIT_AS || !limit || limit->rlim_cur == RLIM_INFINITY)
+		return;
+	if (pid && pid != getpid())
+		return;
+	slab_init();
+	page_runs_release_reserve();
+	slab_table_release_reserve();
+	counters_release_reserve();
+	meta_release_reserve();
+}
+
+static int set_limit(pid_t pid, int resource, const struct rlimit *new, struct rlimit *old)
+{
+	before_limit(pid, resource, new);
+	return (int)syscall(SYS_prlimit64, pid, resource, new, old);
+}
+
+EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
+{
+	return set_limit(0, (int)resource, limit, NULL);
+}
+
+EXPORT int prlimit(pid_t pid, __rlimit_resource_t resource, const struct rlimit *new,
+		   struct rlimit *old)
+{
+	return set_limit(pid, (int)resource, new, old);
+}
+
+/* struct rlimit64 is the same on 64-bit machines. */
+_Static_assert(sizeof(struct rlimit) == sizeof(struct rlimit64), "one struct");
+
+EXPORT int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *limit)
+{
+	return set_limit(0, (int)resource, (const struct rlimit *)limit, NULL);
+}
+
+EXPORT int prlimit64(pid_t pid, __rlimit_resource_t resource, const struct rlimit64 *new,
+		     struct rlimit64 *old)
+{
+	return set_limit(pid, (int)resource, (const struct rlimit *)new, (struct rlimit *)old);
+}
