@@ -91,10 +91,6 @@ static int refill_locked(struct heap *heap, struct kmem_cache *cache)
 	struct heap_slot *slot = heap_slot(heap, cache);
 	struct slab *active = slot->active;
 
-	if (active && active->free) {
-		heap_place_active(heap, active);
-		return 0;
-	}
 	heap_collect_remote(heap);
 	if (active) {
 		if (refill_active(heap, active))
@@ -113,18 +109,39 @@ static int refill_locked(struct heap *heap, struct kmem_cache *cache)
 	return add_slab(heap, cache);
 }
 
+/*
+ * What was freed to the active slab becomes its freelist again. All of that is
+ * the owner's, so no lock; the most frequent refill by far.
+ */
+static bool reuse_active(struct heap *heap, struct kmem_cache *cache)
+{
+	struct slab *active;
+
+	if (unlikely(!heap_has_slot(heap, cache)))
+		return false;
+	if (unlikely(*heap_freelist(heap, cache))) /* the thread just got the heap */
+		return true;
+	active = heap_slot(heap, cache)->active;
+	if (!active || !active->free)
+		return false;
+	heap_place_active(heap, active);
+	return true;
+}
+
 int heap_refill(struct heap *heap, struct kmem_cache *cache)
 {
 	int ret = 0;
 
 	if (unlikely(heap->torn))
 		heap_recover(heap);
+	if (reuse_active(heap, cache))
+		return 0;
 	lock(&heap->lock);
 	if (unlikely(heap->caches_died != READ_ONCE(caches_died)))
 		heap_bury_dead(heap);
 	if (unlikely(!heap_has_slot(heap, cache)))
 		ret = grow_extra(heap, cache);
-	if (!ret && !*heap_freelist(heap, cache))
+	if (!ret)
 		ret = refill_locked(heap, cache);
 	unlock(&heap->lock);
 	return ret;
