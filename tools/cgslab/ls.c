@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* cgslab ls: the tree of groups, in the columns of the report at exit. */
+#include <error.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "tools/cgslab/command.h"
+#include "tools/cgslab/group_tree.h"
+
+#define NAME_WIDTH 24
+
+static error_t parse_key(int key, char *arg, struct argp_state *state)
+{
+	int *pid = state->input;
+
+	if (key != ARGP_KEY_ARG)
+		return unknown_key(key, state);
+	if (*pid)
+		error(EXIT_USAGE, 0, "'%s' is one argument too many", arg);
+	*pid = parse_pid(arg);
+	return 0;
+}
+
+static const struct argp argp = {
+	.parser = parse_key,
+	.args_doc = "PID",
+	.doc = "List the groups of a process that runs under cgslab.\v"
+	       "CURRENT, PEAK and the events are exact. The others are as of the last time that "
+	       "each thread settled its stock of bytes.",
+};
+
+static const char *human(uint64_t bytes, char *buf, size_t len)
+{
+	static const char units[] = "BKMGT";
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 1024 && unit < sizeof(units) - 2) {
+		value /= 1024;
+		unit++;
+	}
+	snprintf(buf, len, unit ? "%.1f%c" : "%.0f%c", value, units[unit]);
+	return buf;
+}
+
+/* Object counts are not in every library's counters. */
+static const char *count(const struct group *group, char *buf, size_t len)
+{
+	if (group->objects <= 0 && group->object_bytes > 0)
+		return "-";
+	snprintf(buf, len, "%" PRId64, group->objects);
+	return buf;
+}
+
+static void print_group(const struct group *group)
+{
+	int indent = (int)group_depth(group) * 2;
+	int width = indent < NAME_WIDTH ? NAME_WIDTH - indent : 0;
+	char b[6][24];
+
+	printf("%*s%-*s %9s %9s %9s %9s %9s %9s %7" PRIu64 " %6" PRIu64 "\n", indent, "", width,
+	       group_name(group), human(group->current, b[0], sizeof(b[0])),
+	       human(group->peak, b[1], sizeof(b[1])), human(group_live(group), b[2], sizeof(b[2])),
+	       count(group, b[3], sizeof(b[3])),
+	       human(not_negative(group->slab_bytes), b[4], sizeof(b[4])),
+	       human(group_waste(group), b[5], sizeof(b[5])), group->events[MEMCG_EVENT_MAX],
+	       group->events[MEMCG_EVENT_OOM]);
+}
+
+int ls_command(int argc, char **argv)
+{
+	struct process_counters counters;
+	struct group *group;
+	int pid = 0;
+
+	parse_options(&argp, argc, argv, &pid);
+	if (!pid)
+		error(EXIT_USAGE, 0, "a process id is missing");
+	process_counters_open(&counters, pid);
+	group = group_tree_read(&counters);
+	printf("%-24s %9s %9s %9s %9s %9s %9s %7s %6s\n", "GROUP", "CURRENT", "PEAK", "LIVE",
+	       "OBJECTS", "SLAB", "WASTE", "EV:MAX", "EV:OOM");
+	for (; group; group = group_next(group))
+		print_group(group);
+	return finish_output();
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* cgslab stat: all numbers of one group, as "key value" lines. */
+#include <error.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "tools/cgslab/command.h"
+#include "tools/cgslab/group_tree.h"
+
+struct request {
+	int pid;
+	const char *path; /* NULL: the group of the process */
+};
+
+static error_t parse_key(int key, char *arg, struct argp_state *state)
+{
+	struct request *request = state->input;
+
+	if (key != ARGP_KEY_ARG)
+		return unknown_key(key, state);
+	if (!request->pid)
+		request->pid = parse_pid(arg);
+	else if (!request->path)
+		request->path = arg;
+	else
+		error(EXIT_USAGE, 0, "'%s' is one argument too many", arg);
+	return 0;
+}
+
+static const struct argp argp = {
+	.parser = parse_key,
+	.args_doc = "PID [GROUP]",
+	.doc = "Show all numbers of one group of a process that runs under cgslab.\v"
+	       "GROUP is a path, such as /python3/worker; without it the group of the process is "
+	       "shown, / is the root. Sizes are in bytes.",
+};
+
+static void print_number(const char *key, uint64_t value)
+{
+	printf("%s %" PRIu64 "\n", key, value);
+}
+
+static void print_limit(const char *key, uint64_t value)
+{
+	if (value == MEMCG_MAX)
+		printf("%s max\n", key);
+	else
+		print_number(key, value);
+}
+
+static void print_events(const char *prefix, const uint64_t *events)
+{
+	static const char *const names[NR_MEMCG_EVENTS] = {
+		[MEMCG_EVENT_LOW] = "low",
+		[MEMCG_EVENT_HIGH] = "high",
+		[MEMCG_EVENT_MAX] = "max",
+		[MEMCG_EVENT_OOM] = "oom",
+	};
+
+	for (int i = 0; i < NR_MEMCG_EVENTS; i++)
+		printf("%s.%s %" PRIu64 "\n", prefix, names[i], events[i]);
+}
+
+static void print_group(const struct group *group)
+{
+	fputs("group ", stdout);
+	group_print_path(group);
+	putchar('\n');
+	print_number("id", group->id);
+	print_number("current", group->current);
+	print_number("peak", group->peak);
+	print_limit("max", group->max);
+	print_number("failcnt", group->failcnt);
+	print_number("object", not_negative(group->object_bytes));
+	print_number("span", not_negative(group->span_bytes));
+	print_number("stock", group_stock(group));
+	print_number("slab", not_negative(group->slab_bytes));
+	print_number("waste", group_waste(group));
+	if (group->objects > 0 || group->object_bytes <= 0)
+		print_number("nr_objects", not_negative(group->objects));
+	print_events("events", group->events);
+	print_events("events.local", group->events_local);
+}
+
+int stat_command(int argc, char **argv)
+{
+	struct request request = {0};
+	struct process_counters counters;
+	struct group *root, *group;
+
+	parse_options(&argp, argc, argv, &request);
+	if (!request.pid)
+		error(EXIT_USAGE, 0, "a process id is missing");
+	process_counters_open(&counters, request.pid);
+	root = group_tree_read(&counters);
+	if (request.path)
+		group = group_find(root, request.path);
+	else
+		group = root->first_child ? root->first_child : root;
+	if (!group) {
+		error(EXIT_FAILED, 0, "process %d has no group '%s'", request.pid, request.path);
+		return EXIT_FAILED;
+	}
+	print_group(group);
+	return finish_output();
+}
