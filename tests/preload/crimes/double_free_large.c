@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#include "crime.h"
+
+int main(void)
+{
+	void *block = malloc(1 << 20);
+
+	CHECK(block);
+	announce(block);
+	free(block);
+	free(opaque(block));
+	return 0;
+}

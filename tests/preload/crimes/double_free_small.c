@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+#include "crime.h"
+
+int main(void)
+{
+	void *block = malloc(48);
+
+	CHECK(block);
+	if (!debug_build)
+		return NOT_CAUGHT;
+	announce(block);
+	free(block);
+	free(opaque(block));
+	return 0;
+}

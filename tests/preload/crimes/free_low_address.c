@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#include "crime.h"
+
+int main(void)
+{
+	free(announce((void *)16));
+	return 0;
+}

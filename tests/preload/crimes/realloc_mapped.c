@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#include "crime.h"
+
+#include <sys/mman.h>
+
+int main(void)
+{
+	void *mapped =
+		mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(mapped != MAP_FAILED);
+	CHECK(realloc(announce(mapped), 2 << 20));
+	return 0;
+}
