@@ -77,11 +77,13 @@ void remote_free(struct slab *slab, void *object)
 
 uint32_t remote_collect(struct slab *slab)
 {
+	/* Before the exchange: after it the next free may set it anew. */
+	void *tail = slab->remote_tail;
 	uint64_t word;
 
-	/* Pairs with the release in remote_free(). */
-	word = __atomic_exchange_n(&slab->remote, 0, __ATOMIC_ACQUIRE);
-	object_set_next(slab->remote_tail, slab->cache->offset, slab->free);
+	/* Acquire pairs with the release in remote_free(). */
+	word = __atomic_exchange_n(&slab->remote, 0, __ATOMIC_ACQ_REL);
+	object_set_next(tail, slab->cache->offset, slab->free);
 	slab->free = word_first(slab, word);
 	return word_count(word);
 }
