@@ -11,15 +11,19 @@ static void set_limit(struct obj_stock *stock, int64_t limit)
 	WRITE_ONCE(stock->floor, limit - STOCK_MAX);
 }
 
-/* Tells the record what the owner has used since the last time. Owner. */
-static void publish(struct obj_stock *stock)
+/*
+ * Tells the record what the owner has used since the last time, and that
+ * @coming bytes more are to follow. Waits while the stocks are frozen. Owner.
+ */
+static void publish(struct obj_stock *stock, int64_t coming)
 {
 	struct obj_cgroup *objcg = stock->objcg;
-	int64_t delta = stock->used - stock->published;
+	int64_t used = stock->used + coming;
+	int64_t delta = used - stock->published;
 	struct counters_record *record;
 
 	counters_own();
-	stock->published = stock->used;
+	stock->published = used;
 	lock(objcg_lock(objcg));
 	objcg->published_bytes += delta;
 	record = READ_ONCE(objcg->memcg)->memory.record;
@@ -49,7 +53,7 @@ void obj_stock_detach(struct obj_stock *stock)
 	struct obj_cgroup *objcg = stock->objcg;
 	int64_t spare;
 
-	publish(stock);
+	publish(stock, 0);
 	lock(objcg_lock(objcg));
 	list_del_init(&stock->list);
 	objcg->nr_stocks--;
@@ -129,6 +133,8 @@ int obj_stock_refill(struct obj_stock *stock, gfp_t gfp, size_t size)
 
 	/* Not ours yet: others must not see it while we wait for the lock. */
 	WRITE_ONCE(stock->used, stock->used - (int64_t)size);
+	/* Now: between taking and handing out nothing may wait for a count. */
+	publish(stock, (int64_t)size);
 	charge_begin(&charge, stock->objcg, gfp);
 	do {
 		lock(&stock->lock);
@@ -136,8 +142,10 @@ int obj_stock_refill(struct obj_stock *stock, gfp_t gfp, size_t size)
 		unlock(&stock->lock);
 	} while (!charged && charge_again(&charge));
 	charge_end(&charge);
-	publish(stock);
-	return charged ? 0 : -ENOMEM;
+	if (likely(charged))
+		return 0;
+	publish(stock, 0);
+	return -ENOMEM;
 }
 
 /* Leaves @keep bytes, more or less a page, in the stock. Owner. */
@@ -154,7 +162,7 @@ static void shrink_to(struct obj_stock *stock, int64_t keep)
 		obj_cgroup_uncharge_pages(stock->objcg, pages);
 	}
 	unlock(&stock->lock);
-	publish(stock);
+	publish(stock, 0);
 }
 
 void obj_stock_flush(struct obj_stock *stock)

@@ -51,7 +51,7 @@ static void count_one(struct slab *slab, void *arg)
 	uint32_t live;
 
 	(void)arg;
-	if (READ_ONCE(slab->kind) == SLAB_SPAN) {
+	if (READ_ONCE(slab->kind) != SLAB_OBJECTS) {
 		objcg->counted_span += (int64_t)(slab->npages << PAGE_SHIFT);
 		return;
 	}

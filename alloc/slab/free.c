@@ -17,8 +17,9 @@ __attribute__((noreturn, cold)) static void bad_pointer(const void *object, cons
 
 static void free_span(struct slab *span, void *object, const char *caller)
 {
-	if (object != span->start ||
-	    __atomic_exchange_n(&span->kind, SLAB_NONE, __ATOMIC_ACQ_REL) != SLAB_SPAN)
+	uint8_t kind = SLAB_SPAN;
+
+	if (object != span->start || !cmpxchg_acq_rel(&span->kind, &kind, SLAB_SPAN_FREED))
 		bad_pointer(object, caller);
 	span_destroy(span);
 }
@@ -34,43 +35,54 @@ void slab_free_event(struct heap *heap, struct slab *slab)
 	errno = saved_errno;
 }
 
-/* The bytes go back to who was charged, through a stock of this thread. */
-static void credit_and_free(struct slab *slab, void *object)
+/*
+ * An object of a slab that is not of this thread's heap. The bytes go back to
+ * who was charged, through a stock of this thread.
+ */
+static void free_elsewhere(struct slab *slab, void *object)
 {
-	struct obj_stock *stock = task_stock(slab->objcg);
-	bool too_much = false;
+	struct obj_stock *stock = &current_heap->stock;
+	bool too_much;
 
-	if (likely(stock))
-		too_much = obj_stock_credit(stock, slab->size);
-	else
+	if (unlikely(stock->objcg != slab->objcg))
+		stock = task_stock(slab->objcg);
+	if (unlikely(!stock)) {
 		obj_cgroup_uncharge_direct(slab->objcg, slab->size, false);
+		remote_free(slab, object);
+		return;
+	}
+	too_much = obj_stock_credit(stock, slab->size);
 	remote_free(slab, object); /* the slab may be gone after this */
 	if (unlikely(too_much))
 		obj_stock_flush(stock);
 }
 
-void slab_free_slow(struct slab *slab, void *object, const char *caller)
+/* Neither here nor elsewhere: a span, NULL, or no block at all. */
+static void free_other(struct slab *slab, void *object, const char *caller)
 {
 	int saved_errno = errno;
-	struct heap *heap = current_heap;
 
 	if (!object)
 		return;
-	switch (READ_ONCE(slab->kind)) {
-	case SLAB_OBJECTS:
-		if (unlikely(!slab_has_object(slab, object)))
-			bad_pointer(object, caller);
-		debug_free(slab, object, caller);
-		if (heap_of_slab(slab) == heap && heap != &heap_none)
-			heap_free_object(heap, slab, object, slab->cache->offset);
-		else
-			credit_and_free(slab, object);
-		break;
-	case SLAB_SPAN:
-		free_span(slab, object, caller);
-		break;
-	default:
+	if (READ_ONCE(slab->kind) != SLAB_SPAN)
 		bad_pointer(object, caller);
-	}
+	free_span(slab, object, caller);
 	errno = saved_errno;
+}
+
+void slab_free_slow(struct slab *slab, void *object, const char *caller)
+{
+	struct heap *heap = current_heap;
+
+	if (unlikely(READ_ONCE(slab->kind) != SLAB_OBJECTS)) {
+		free_other(slab, object, caller);
+		return;
+	}
+	if (unlikely(!slab_has_object(slab, object)))
+		bad_pointer(object, caller);
+	debug_free(slab, object, caller);
+	if (unlikely(heap_of_slab(slab) == heap)) /* of a cache with a tag */
+		heap_free_object(heap, slab, object, slab->cache->offset);
+	else
+		free_elsewhere(slab, object);
 }

@@ -29,6 +29,7 @@ enum slab_kind {
 	SLAB_NONE, /* unused slot; also what addresses not ours map to */
 	SLAB_OBJECTS,
 	SLAB_SPAN,
+	SLAB_SPAN_FREED, /* its free has begun; charged until span_destroy() */
 };
 
 /* Where an owned slab is in its heap. */
@@ -92,7 +93,7 @@ static inline uint32_t slab_used(const struct slab *slab)
 /* Index of the object that @addr lies in. */
 static inline uint32_t slab_index(const struct slab *slab, const void *addr)
 {
-	return (uint32_t)((size_t)((const char *)addr - slab->start) / slab->size);
+	return kmem_cache_index(slab->cache, (size_t)((const char *)addr - slab->start));
 }
 
 static inline void *slab_object(const struct slab *slab, uint32_t index)
@@ -145,7 +146,7 @@ void slab_destroy(struct slab *slab);
  */
 struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages, size_t align);
 
-/* The caller has set kind to SLAB_NONE, so that it happens once. */
+/* The caller has set kind to SLAB_SPAN_FREED, so that it happens once. */
 void span_destroy(struct slab *span);
 
 /* Another length at the same place. Returns 0, -ENOMEM or -ENOSPC (no room). */

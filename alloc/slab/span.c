@@ -25,9 +25,10 @@ static int span_grow(struct slab *span, gfp_t gfp, size_t more)
 
 static void span_shrink(struct slab *span, size_t less)
 {
+	/* First: it waits while somebody counts. */
+	obj_cgroup_uncharge_span(span->objcg, less << PAGE_SHIFT);
 	span->npages -= less;
 	page_run_free(span->start + (span->npages << PAGE_SHIFT), less);
-	obj_cgroup_uncharge_span(span->objcg, less << PAGE_SHIFT);
 }
 
 int span_resize(struct slab *span, gfp_t gfp, size_t npages)
