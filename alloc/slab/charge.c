@@ -15,20 +15,12 @@ struct obj_cgroup *get_obj_cgroup_from_current(void)
 	return objcg;
 }
 
-/* A stock for @objcg; NULL for a thread that has ended. */
-static struct obj_stock *stock_for(struct obj_cgroup *objcg)
-{
-	if (unlikely(!current_task) && !task_begin_heap())
-		return NULL;
-	return task_stock(objcg);
-}
-
 int obj_cgroup_charge(struct obj_cgroup *objcg, gfp_t gfp, size_t size)
 {
 	struct obj_stock *stock = &current_heap->stock;
 
 	if (unlikely(stock->objcg != objcg))
-		stock = stock_for(objcg);
+		stock = task_stock(objcg);
 	if (unlikely(!stock))
 		return obj_cgroup_charge_direct(objcg, gfp, size);
 	if (unlikely(obj_stock_charge(stock, gfp, size)))
@@ -42,7 +34,7 @@ void obj_cgroup_uncharge(struct obj_cgroup *objcg, size_t size)
 	struct obj_stock *stock = &current_heap->stock;
 
 	if (unlikely(stock->objcg != objcg))
-		stock = stock_for(objcg);
+		stock = task_stock(objcg);
 	if (unlikely(!stock)) {
 		obj_cgroup_uncharge_direct(objcg, size, true);
 		return;

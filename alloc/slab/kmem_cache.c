@@ -34,6 +34,7 @@ static void set_geometry(struct kmem_cache *cache)
 	size_t first = (size_t)cache->size * FIRST_OBJECTS;
 	size_t largest = max_t(size_t, LARGEST_BYTES, (size_t)cache->size * LARGEST_OBJECTS);
 
+	cache->inverse = (1ull << INVERSE_SHIFT) / cache->size + 1;
 	cache->min_pages = (uint32_t)(round_up_to(first, os_page_size()) >> PAGE_SHIFT);
 	cache->max_pages = (uint32_t)(round_up_to(largest, os_page_size()) >> PAGE_SHIFT);
 }

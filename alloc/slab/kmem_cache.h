@@ -11,28 +11,44 @@
 /*
  * A cache is alive until kmem_cache_destroy(), then dead while slabs remain:
  * the empty ones that running threads keep for speed. Each thread gives its own
- * back on its next slow path. The last slab takes the cache with it, and only
+ * back on its next slow path. References are held by being alive and by each
+ * slab. The last slab takes the cache with it, and only
  * then the id is used again, so a heap's slot never has two caches' slabs.
  */
 struct kmem_cache {
-	int64_t refcnt;	      /* atomic: one for being alive, one for each slab */
-	bool dead;	      /* atomic: set once, before caches_died is bumped */
-	uint32_t id;	      /* const: index of its slot in every heap */
-	uint32_t size;	      /* const: bytes of a slot, and of a charge */
-	uint32_t object_size; /* const: as asked for */
-	uint32_t offset;      /* const: of the free-list link in the object */
+	/* Const after creation: */
+	uint64_t inverse;     /* see kmem_cache_index() */
+	uint32_t id;	      /* index of its slot in every heap */
+	uint32_t size;	      /* bytes of a slot, and of a charge */
+	uint32_t object_size; /* as asked for */
+	uint32_t offset;      /* of the free-list link in the object */
 	/*
-	 * Const: added to slab->owner. Not 0 where the link must not lie at
-	 * the start of the object, so that the fast path of free(), which
-	 * puts it there, does not take the object for its own.
+	 * Added to slab->owner. Not 0 where the link must not lie at the start
+	 * of the object, so that the fast path of free(), which puts it there,
+	 * does not take the object for its own.
 	 */
 	uint32_t owner_tag;
-	slab_flags_t flags;	       /* const */
-	uint32_t min_pages, max_pages; /* const: of its first and later slabs */
-	void (*ctor)(void *object);    /* const */
-	struct list_head list;	       /* slab_caches_lock */
-	char name[32];		       /* const */
+	slab_flags_t flags;
+	uint32_t min_pages, max_pages; /* of its first and later slabs */
+	void (*ctor)(void *object);
+
+	/* A line that is written: */
+	int64_t refcnt __attribute__((aligned(CACHELINE))); /* atomic */
+	bool dead;	       /* atomic: set once, before caches_died is bumped */
+	struct list_head list; /* slab_caches_lock */
+	char name[32];	       /* const */
 };
+
+/*
+ * @offset / size for an offset into a slab, by multiplication. Exact as long as
+ * offset * size < 2^40, and slabs end far below.
+ */
+#define INVERSE_SHIFT 40
+
+static inline uint32_t kmem_cache_index(const struct kmem_cache *cache, size_t offset)
+{
+	return (uint32_t)(offset * cache->inverse >> INVERSE_SHIFT);
+}
 
 /* kmalloc's, by size class; const after kmem_caches_init(). */
 extern struct kmem_cache kmalloc_caches[SIZE_CLASSES];

@@ -197,13 +197,15 @@ static void task_exit(void *arg)
 
 struct obj_stock *task_stock(struct obj_cgroup *objcg)
 {
-	struct task *task = current_task;
 	struct obj_stock *stock;
+	struct task *task;
 
-	if (likely(current_heap->stock.objcg == objcg))
-		return &current_heap->stock;
-	if (!task)
+	/* A thread may free before it allocates for the first time. */
+	if (unlikely(!current_task) && (task_ended || !task_begin_heap()))
 		return NULL;
+	task = current_task;
+	if (current_heap->stock.objcg == objcg)
+		return &current_heap->stock;
 	stock = &task->stocks[((uintptr_t)objcg >> 6) % TASK_STOCKS];
 	if (stock->objcg == objcg)
 		return stock;

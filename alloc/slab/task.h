@@ -49,8 +49,8 @@ struct heap *task_begin_heap(void);
 void task_end_heap(struct heap *heap);
 
 /*
- * A stock of the calling thread attached to @objcg; NULL if the thread has no
- * task. The caller knows of a reference.
+ * A stock of the calling thread attached to @objcg; NULL for a thread that has
+ * ended in our eyes, or without memory. The caller knows of a reference.
  */
 struct obj_stock *task_stock(struct obj_cgroup *objcg);
 
