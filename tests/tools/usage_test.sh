@@ -1,0 +1,46 @@
+#!/bin/bash
+# Bad command lines: exit status 2 and one line. Help and version: on stdout, exit status 0.
+. tests/tools/lib.sh
+
+expect 2 "a command is missing" "$cgslab"
+expect 2 "'frob' is not a command" "$cgslab" frob
+expect 2 "unrecognized option '--frob'" "$cgslab" --frob
+expect 2 "unrecognized option '--frob'" "$cgslab" --frob run -- true
+
+expect 2 "a program to run is missing" "$cgslab" run
+expect 2 "a program to run is missing" "$cgslab" run --
+expect 2 "unrecognized option '--frob'" "$cgslab" run --frob -- true
+expect 2 "requires an argument" "$cgslab" run --max
+expect 2 "neither none nor comm" "$cgslab" run --group-by=thread -- true
+expect 2 "neither text nor json" "$cgslab" run --report=xml -- true
+for size in "" x -1 1.5G 12Q 99999999999999999999 max1; do
+	expect 2 "is not a size" "$cgslab" run "--max=$size" -- true
+done
+expect 2 "the name is empty" "$cgslab" run --output= -- true
+expect 2 "has a comma" "$cgslab" run --output=a,b -- true
+expect 2 "is longer than" "$cgslab" run "--output=/$(printf '%0300d' 0)" -- true
+
+expect 2 "a process id is missing" "$cgslab" ls
+expect 2 "a process id is missing" "$cgslab" stat
+for pid in x 0 12x 1.0 99999999999 ""; do
+	expect 2 "is not a process id" "$cgslab" ls "$pid"
+	expect 2 "is not a process id" "$cgslab" stat "$pid"
+done
+expect 2 "one argument too many" "$cgslab" ls 1 2
+expect 2 "one argument too many" "$cgslab" stat 1 / 2
+
+# shows WORD COMMAND...
+shows() {
+	local word=$1
+	shift
+	"$@" > "$tmp/out" 2> "$tmp/err" || fail "$* fails: $(cat "$tmp/err")"
+	[ ! -s "$tmp/err" ] || fail "$*: $(cat "$tmp/err")"
+	grep -q -- "$word" "$tmp/out" || fail "$*: no '$word' in: $(cat "$tmp/out")"
+}
+
+shows '^cgslab [0-9]*\.[0-9]*\.[0-9]*$' "$cgslab" --version
+shows 'COMMAND' "$cgslab" --help
+shows '--group-by=none|comm' "$cgslab" run --help
+shows 'PID' "$cgslab" ls --help
+shows 'PID \[GROUP\]' "$cgslab" stat --help
+echo PASSED
