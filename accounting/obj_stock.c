@@ -44,7 +44,7 @@ void obj_stock_attach(struct obj_stock *stock, struct obj_cgroup *objcg)
 	set_limit(stock, 0);
 	lock(objcg_lock(objcg));
 	list_add_tail(&stock->list, &objcg->stocks);
-	objcg->nr_stocks++;
+	WRITE_ONCE(objcg->nr_stocks, objcg->nr_stocks + 1);
 	unlock(objcg_lock(objcg));
 }
 
@@ -56,7 +56,7 @@ void obj_stock_detach(struct obj_stock *stock)
 	publish(stock, 0);
 	lock(objcg_lock(objcg));
 	list_del_init(&stock->list);
-	objcg->nr_stocks--;
+	WRITE_ONCE(objcg->nr_stocks, objcg->nr_stocks - 1);
 	lock(&stock->lock);
 	spare = stock->limit + stock->revoked - stock->used;
 	atomic_add(&objcg->live_base, stock->used);
@@ -173,7 +173,9 @@ void obj_stock_flush(struct obj_stock *stock)
 void obj_stock_settle(struct obj_stock *stock)
 {
 	shrink_to(stock, 0);
+	lock(&stock->lock);
 	stock->batch = 1;
+	unlock(&stock->lock);
 }
 
 /* ---- Revocation --------------------------------------------------------- */

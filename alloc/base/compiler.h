@@ -12,6 +12,11 @@
 #define __always_inline_fn		inline __attribute__((always_inline))
 #define noinline			__attribute__((noinline))
 #define __cold_fn			__attribute__((cold, noinline))
+/*
+ * Looks at what others change meanwhile, and says why it may: kept from
+ * ThreadSanitizer, so that the writers need not mark plain accesses of theirs.
+ */
+#define __racy_fn __attribute__((no_sanitize_thread))
 
 #define CACHELINE			64
 

@@ -14,13 +14,19 @@
 /* Threads that a fork left behind, each in the middle of one call at most. */
 static uint32_t lost_threads; /* cgroup_lock */
 
+/*
+ * Slabs are counted while their heaps are at work. The numbers are right when
+ * nothing changes; mem_cgroup_verify() sees to that, and counts again until it
+ * has been so. Structs of slabs, caches and heaps are never unmapped.
+ */
+
 /* ---- Slabs -------------------------------------------------------------- */
 
 /*
  * Objects of the active slab on its heap's freelist. The owner may pop one
  * that was under way, and write to it, so each link is looked at first.
  */
-static uint32_t count_waiting(const struct slab *slab)
+static __racy_fn uint32_t count_waiting(const struct slab *slab)
 {
 	struct heap *heap = heap_of_slab(slab);
 	uint32_t n = 0;
@@ -37,7 +43,7 @@ static uint32_t count_waiting(const struct slab *slab)
 	return n;
 }
 
-uint32_t slab_count_live(const struct slab *slab)
+__racy_fn uint32_t slab_count_live(const struct slab *slab)
 {
 	if (remote_is_ownerless(slab))
 		return remote_count(slab);
@@ -45,7 +51,7 @@ uint32_t slab_count_live(const struct slab *slab)
 	       remote_count(slab);
 }
 
-static void count_one(struct slab *slab, void *arg)
+static __racy_fn void count_one(struct slab *slab, void *arg)
 {
 	struct obj_cgroup *objcg = slab->objcg;
 	uint32_t live;

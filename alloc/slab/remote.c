@@ -44,6 +44,12 @@ static void ownerless_free(struct slab *slab, uint64_t word)
 		slab_destroy(slab);
 }
 
+/* How many objects are used: exact only while no owner is at work. */
+static __racy_fn uint32_t used_guess(const struct slab *slab)
+{
+	return READ_ONCE(slab->countdown) + READ_ONCE(slab->reserve);
+}
+
 void remote_free(struct slab *slab, void *object)
 {
 	unsigned int offset = slab->cache->offset;
@@ -58,14 +64,15 @@ void remote_free(struct slab *slab, void *object)
 			return;
 		}
 		heap = heap_of_slab(slab);
-		/* A guess: exact only while no owner is at work. */
-		emptied = word_count(word) + 1 ==
-			  READ_ONCE(slab->countdown) + READ_ONCE(slab->reserve);
+		emptied = word_count(word) + 1 == used_guess(slab);
 		object_set_next(object, offset, word_first(slab, word));
 		new = word_push(slab, word, object);
-	} while (!cmpxchg_release(&slab->remote, &word, new));
+	} while (!cmpxchg_acq_rel(&slab->remote, &word, new));
 
-	/* From here on only who made the list may look at the slab. */
+	/*
+	 * From here on only who made the list may look at the slab. Acquire
+	 * pairs with remote_collect(), which has read the old tail.
+	 */
 	if (word_count(word) == 0) {
 		slab->remote_tail = object;
 		heap_push_remote(heap, slab);
@@ -81,7 +88,7 @@ uint32_t remote_collect(struct slab *slab)
 	void *tail = slab->remote_tail;
 	uint64_t word;
 
-	/* Acquire pairs with the release in remote_free(). */
+	/* Pairs with remote_free(), both ways. */
 	word = __atomic_exchange_n(&slab->remote, 0, __ATOMIC_ACQ_REL);
 	object_set_next(tail, slab->cache->offset, slab->free);
 	slab->free = word_first(slab, word);

@@ -44,8 +44,10 @@ static struct slab *slot_get(void)
 		size_t need = (table_used + 1) * sizeof(struct slab);
 
 		if (need <= table_area.committed ||
-		    !os_area_commit(&table_area, round_up_to(need, TABLE_STEP)))
-			slab = &slab_table[table_used++];
+		    !os_area_commit(&table_area, round_up_to(need, TABLE_STEP))) {
+			slab = &slab_table[table_used];
+			WRITE_ONCE(table_used, table_used + 1);
+		}
 	}
 	unlock(&slab_table_lock);
 	return slab;
@@ -96,7 +98,7 @@ struct slab *slab_create(struct kmem_cache *cache, struct obj_cgroup *objcg, uin
 	slab->reserve = 0;
 	slab->carved = 0;
 	slab->recovered = 0;
-	slab->remote = 0;
+	WRITE_ONCE(slab->remote, 0);
 	slab->node.pprev = NULL;
 	WRITE_ONCE(slab->kind, SLAB_OBJECTS);
 	WRITE_ONCE(slab->owner, owner);
