@@ -117,7 +117,7 @@ struct obj_stock_totals {
 void memcg_freeze_stocks(struct mem_cgroup *memcg);
 void memcg_thaw_stocks(struct mem_cgroup *memcg);
 
-/* Adds what one objcg has; exact between freeze and thaw. cgroup_lock. */
+/* Adds what one objcg has; exact between freeze and thaw. objcg_lock(). */
 void obj_cgroup_sum_stocks(struct obj_cgroup *objcg, struct obj_stock_totals *totals);
 
 #endif

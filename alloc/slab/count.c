@@ -92,7 +92,9 @@ static void stat_objcg(struct obj_cgroup *objcg, void *arg)
 	struct mem_cgroup_stat *stat = arg;
 	struct obj_stock_totals totals = {0};
 
+	lock(objcg_lock(objcg));
 	obj_cgroup_sum_stocks(objcg, &totals);
+	unlock(objcg_lock(objcg));
 	stat->object_bytes += (uint64_t)(objcg->counted_bytes + totals.manual);
 	stat->span_bytes += (uint64_t)objcg->counted_span;
 	stat->objects += (uint64_t)objcg->counted_objects;
@@ -176,7 +178,9 @@ static void settle_lost(struct obj_cgroup *objcg, void *arg)
 	int64_t off;
 
 	(void)arg;
+	lock(objcg_lock(objcg));
 	obj_cgroup_sum_stocks(objcg, &totals);
+	unlock(objcg_lock(objcg));
 	off = totals.live - objcg->counted_bytes - objcg->counted_span - totals.manual;
 	if (!off || off > (int64_t)(lost_threads * KMALLOC_MAX_CACHE_SIZE) ||
 	    -off > (int64_t)(lost_threads * KMALLOC_MAX_CACHE_SIZE))
