@@ -28,8 +28,10 @@ need() {
 	done
 }
 
-here=$(cd "$(dirname "${BASH_SOURCE[1]}")" && pwd) # of the test, for the files beside it
-work=$(mktemp -d "${TEST_TMPDIR:-${TMPDIR:-/tmp}}/preload.XXXXXX")
+# The folder of the test, with the files it needs.
+here=$(cd "$(dirname "${BASH_SOURCE[1]}")" && pwd)
+# Not $TEST_TMPDIR: the name of a socket must be short.
+work=$(mktemp -d /tmp/preload.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 
 if [ -n "${TEST_SRCDIR-}" ]; then
@@ -75,7 +77,7 @@ exec_run() {
 	if [ "$mode" = plain ]; then
 		exec "$@"
 	fi
-	export CGSLAB_CONF=verify:true
+	export CGSLAB_CONF=verify:true,report:none
 	if [ -n "$CGSLAB" ]; then
 		exec "$CGSLAB" run "${options[@]}" -- "$@"
 	fi

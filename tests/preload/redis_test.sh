@@ -37,7 +37,7 @@ scenario() {
 		--io-threads 4 --io-threads-do-reads yes --enable-debug-command local \
 		--lazyfree-lazy-user-del yes --activedefrag no > server.log &
 	server=$!
-	trap 'kill $server; cat server.log >&2' EXIT
+	trap 'kill $server || :; cat server.log >&2' EXIT
 	until cli PING 2> /dev/null | grep -q PONG; do
 		kill -0 "$server"
 		sleep 0.05
