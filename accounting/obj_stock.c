@@ -148,15 +148,15 @@ int obj_stock_refill(struct obj_stock *stock, gfp_t gfp, size_t size)
 	return -ENOMEM;
 }
 
-/* Leaves @keep bytes, more or less a page, in the stock. Owner. */
-static void shrink_to(struct obj_stock *stock, int64_t keep)
+/* Leaves half of what it may hold. */
+void obj_stock_flush(struct obj_stock *stock)
 {
 	int64_t pages;
 
 	lock(&stock->lock);
 	set_limit(stock, stock->limit + stock->revoked);
 	stock->revoked = 0;
-	pages = (stock->limit - stock->used - keep) >> PAGE_SHIFT;
+	pages = (stock->limit - stock->used - STOCK_MAX / 2) >> PAGE_SHIFT;
 	if (pages > 0) {
 		set_limit(stock, stock->limit - (pages << PAGE_SHIFT));
 		obj_cgroup_uncharge_pages(stock->objcg, pages);
@@ -165,17 +165,18 @@ static void shrink_to(struct obj_stock *stock, int64_t keep)
 	publish(stock, 0);
 }
 
-void obj_stock_flush(struct obj_stock *stock)
-{
-	shrink_to(stock, STOCK_MAX / 2);
-}
-
 void obj_stock_settle(struct obj_stock *stock)
 {
-	shrink_to(stock, 0);
+	int64_t spare;
+
 	lock(&stock->lock);
+	spare = stock->limit + stock->revoked - stock->used;
+	stock->revoked = 0;
 	stock->batch = 1;
+	set_limit(stock, stock->used);
 	unlock(&stock->lock);
+	obj_cgroup_return_bytes(stock->objcg, spare);
+	publish(stock, 0);
 }
 
 /* ---- Revocation --------------------------------------------------------- */

@@ -65,7 +65,7 @@ int obj_stock_refill(struct obj_stock *stock, gfp_t gfp, size_t size);
 /* The slow half of an uncharge: used is below floor. */
 void obj_stock_flush(struct obj_stock *stock);
 
-/* Uncharges all the stock can spare; the caller is the owner. */
+/* Leaves nothing in the stock; what is no whole page is a leftover. Owner. */
 void obj_stock_settle(struct obj_stock *stock);
 
 /* Revokes every stock of the subtree, parked, running or asleep. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "accounting/mem_cgroup.h"
+#include "accounting/obj_stock.h"
 #include "alloc/base/message.h"
 #include "alloc/preload/conf.h"
 #include "alloc/preload/group_by.h"
@@ -64,6 +65,8 @@ __attribute__((destructor)) static void preload_end(void)
 {
 	if (conf.verify)
 		verify_at_exit();
-	if (conf.report != REPORT_NONE && (!conf.only_pid || conf.only_pid == (uint64_t)getpid()))
-		report_write(&conf);
+	if (conf.report == REPORT_NONE || (conf.only_pid && conf.only_pid != (uint64_t)getpid()))
+		return;
+	memcg_drain_stocks(mem_cgroup_root()); /* what nobody uses is nobody's */
+	report_write(&conf);
 }
