@@ -36,7 +36,7 @@ static bool memcg_push_heap(struct mem_cgroup *memcg, struct heap *heap)
 	do {
 		if (head & HEAPS_CLOSED) /* pairs with memcg_close_heaps() */
 			return false;
-		heap->next = (struct heap *)head;
+		WRITE_ONCE(heap->next, (struct heap *)head);
 	} while (!cmpxchg_release(&memcg->heaps, &head, (uintptr_t)heap));
 	return true;
 }
@@ -73,7 +73,7 @@ static void heap_free(struct heap *heap)
 	heap->extra_slots = NULL;
 	heap->nr_extra = 0;
 	lock(&free_heaps_lock);
-	heap->next = free_heaps;
+	WRITE_ONCE(heap->next, free_heaps);
 	free_heaps = heap;
 	unlock(&free_heaps_lock);
 }
@@ -87,7 +87,7 @@ static struct heap *heap_create(struct mem_cgroup *memcg, struct task *owner)
 		return NULL;
 	}
 	lock_init(&heap->lock, LOCK_RANK_HEAP);
-	heap->memcg = memcg;
+	WRITE_ONCE(heap->memcg, memcg);
 	heap->torn = false;
 	obj_stock_attach(&heap->stock, memcg->objcg);
 	WRITE_ONCE(heap->owner, owner);
@@ -101,15 +101,26 @@ static struct heap *heap_create(struct mem_cgroup *memcg, struct task *owner)
 	return heap;
 }
 
+/*
+ * A heap that was closed meanwhile moves on to another group, with ->next: so it
+ * is looked at before, to leave others' alone, and after, when it cannot move.
+ */
+static bool heap_try_claim_of(struct mem_cgroup *memcg, struct heap *heap, struct task *owner)
+{
+	if (READ_ONCE(heap->memcg) != memcg || !heap_try_claim(heap, owner))
+		return false;
+	if (likely(heap->memcg == memcg))
+		return true;
+	heap_park(heap);
+	return false;
+}
+
 struct heap *heap_claim(struct mem_cgroup *memcg, struct task *owner, struct heap *hint)
 {
-	if (hint && heap_try_claim(hint, owner)) {
-		if (likely(hint->memcg == memcg))
-			return hint;
-		heap_park(hint); /* it has moved on to another group */
-	}
-	for (struct heap *heap = memcg_first_heap(memcg); heap; heap = heap->next)
-		if (heap_try_claim(heap, owner))
+	if (hint && heap_try_claim_of(memcg, hint, owner))
+		return hint;
+	for (struct heap *heap = memcg_first_heap(memcg); heap; heap = READ_ONCE(heap->next))
+		if (heap_try_claim_of(memcg, heap, owner))
 			return heap;
 	return heap_create(memcg, owner);
 }
