@@ -7,8 +7,12 @@
 #include "alloc/slab/heap.h"
 #include "alloc/slab/task.h"
 
-/* What is under way when the stocks freeze is done long before the last try. */
-#define VERIFY_TRIES	10000
+/*
+ * What is under way when the stocks freeze is done long before the last try, or
+ * waits in the middle for the thaw: then another round finds it done.
+ */
+#define VERIFY_ROUNDS	200
+#define VERIFY_TRIES	50
 #define VERIFY_PAUSE_NS 200000
 
 /* Threads that a fork left behind, each in the middle of one call at most. */
@@ -206,24 +210,34 @@ void slab_count_forked(uint32_t threads)
 	lost_threads = threads;
 }
 
-int mem_cgroup_verify(struct mem_cgroup *memcg, struct mem_cgroup_identity *identity)
+/* Whether the numbers agreed at one moment. */
+static bool verify_round(struct mem_cgroup *memcg, struct mem_cgroup_identity *sum)
 {
 	const struct timespec pause = {.tv_nsec = VERIFY_PAUSE_NS};
-	struct mem_cgroup_identity sum;
 
-	counters_own();
 	lock(&cgroup_lock);
 	if (lost_threads)
 		settle_fork();
 	memcg_freeze_stocks(memcg);
-	identity_sum(memcg, &sum);
-	for (int i = 0; difference(&sum) && i < VERIFY_TRIES; i++) {
+	identity_sum(memcg, sum);
+	for (int i = 0; difference(sum) && i < VERIFY_TRIES; i++) {
 		nanosleep(&pause, NULL);
-		identity_sum(memcg, &sum);
+		identity_sum(memcg, sum);
 	}
 	memcg_thaw_stocks(memcg);
 	unlock(&cgroup_lock);
+	return difference(sum) == 0;
+}
+
+int mem_cgroup_verify(struct mem_cgroup *memcg, struct mem_cgroup_identity *identity)
+{
+	struct mem_cgroup_identity sum;
+	bool agreed = false;
+
+	counters_own();
+	for (int i = 0; !agreed && i < VERIFY_ROUNDS; i++)
+		agreed = verify_round(memcg, &sum);
 	if (identity)
 		*identity = sum;
-	return difference(&sum) ? -EUCLEAN : 0;
+	return agreed ? 0 : -EUCLEAN;
 }
