@@ -86,6 +86,26 @@ grep -q '^  holder2 ' "$tmp/report" || fail "other groups in the report: $(cat "
 expect 1 "there is no process $pid" "$cgslab" ls $pid
 expect 1 "there is no process $pid" "$cgslab" stat $pid /
 
+# ---- A forked child has numbers of its own
+"$cgslab" run -- python3 -c '
+import os, sys
+child = os.fork()
+if child == 0:
+    block = bytes(50000000)
+    print("ready", os.getpid(), flush=True)
+    os.read(0, 1)
+    os._exit(0)
+os.waitpid(child, 0)' < "$tmp/in" > "$tmp/ready" 2> /dev/null &
+pid=$!
+exec 8> "$tmp/in" 9< "$tmp/ready"
+read -r -t 30 _ child <&9 || fail "no child"
+"$cgslab" stat $pid > "$tmp/stat" || fail "stat of the parent fails"
+between 1 current 49999999
+"$cgslab" stat "$child" > "$tmp/stat" || fail "stat of the child fails"
+between 50000000 current 99999999
+exec 8>&- 9<&-
+wait $pid
+
 # ---- A process without cgslab
 sleep 60 &
 expect 1 "process $! does not run under cgslab" "$cgslab" ls $!
