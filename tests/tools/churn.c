@@ -34,6 +34,7 @@ static void churn_once(int thread)
 	old = set_active_memcg(groups[DEPTH - 1]);
 	kfree(kmalloc(1000, GFP_KERNEL));
 	set_active_memcg(old);
+	usleep(100); /* time to be seen */
 	for (int i = DEPTH - 1; i >= 0; i--) {
 		if (mem_cgroup_rmdir(groups[i]))
 			abort();
@@ -43,10 +44,8 @@ static void churn_once(int thread)
 
 static void *churn(void *arg)
 {
-	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
 		churn_once((int)(intptr_t)arg);
-		usleep(100); /* others have work to do too */
-	}
 	return NULL;
 }
 
