@@ -12,6 +12,7 @@ static void *wait_forever(void *block)
 	exercise();
 	for (;;)
 		pause();
+	return NULL;
 }
 
 static void child_main(void *block)
