@@ -42,6 +42,9 @@ python3 -m json.tool "$tmp/err" > /dev/null || fail "no JSON: $(cat "$tmp/err")"
 status 0 "$cgslab" run --group-by=comm --report=json --max=1G -- python3 -c 'print([1] * 1000000)'
 python3 -m json.tool "$tmp/err" > /dev/null || fail "no JSON: $(cat "$tmp/err")"
 grep -q '"max":1073741824' "$tmp/err" || fail "no limit: $(cat "$tmp/err")"
+for size in 8388608 8192k 8192K 8M 2g 1T 16777215T max; do
+	CGSLAB_CONF=abort_conf:true status 0 "$cgslab" run --max=$size -- ls
+done
 
 # Children, with exec and without, report nothing.
 status 0 "$cgslab" run -- bash -c 'ls; (:); ls / | cat; bash -c "(:); ls"; :'

@@ -13,7 +13,7 @@ expect 2 "unrecognized option '--frob'" "$cgslab" run --frob -- true
 expect 2 "requires an argument" "$cgslab" run --max
 expect 2 "neither none nor comm" "$cgslab" run --group-by=thread -- true
 expect 2 "neither text nor json" "$cgslab" run --report=xml -- true
-for size in "" x -1 1.5G 12Q 99999999999999999999 max1; do
+for size in "" x -1 1.5G 12Q 1KB 99999999999999999999 16777216T max1 MAX; do
 	expect 2 "is not a size" "$cgslab" run "--max=$size" -- true
 done
 expect 2 "the name is empty" "$cgslab" run --output= -- true
