@@ -24,7 +24,7 @@ extern struct page_map page_map;
  * Any address will do. Racy by intent: a caller that passes a live object's
  * address got that address after the handle was written.
  */
-static inline uint32_t page_map_get(const void *addr)
+static __always_inline_fn uint32_t page_map_get(const void *addr)
 {
 	size_t offset = (size_t)addr - (size_t)page_map.base;
 

@@ -95,19 +95,19 @@ struct heap *memcg_first_heap(const struct mem_cgroup *memcg);
 
 /* ---- Slabs of a heap ------------------------------------------------------- */
 
-static inline struct heap *heap_of_slab(const struct slab *slab)
+static __always_inline_fn struct heap *heap_of_slab(const struct slab *slab)
 {
 	return (struct heap *)(READ_ONCE(slab->owner) & ~(uintptr_t)(CACHELINE - 1));
 }
 
-static inline struct heap_slot *heap_slot(struct heap *heap, const struct kmem_cache *cache)
+static __always_inline_fn struct heap_slot *heap_slot(struct heap *heap, const struct kmem_cache *cache)
 {
 	if (kmem_cache_is_kmalloc(cache))
 		return &heap->slots[cache->id];
 	return &heap->extra_slots[cache->id - SIZE_CLASSES];
 }
 
-static inline void **heap_freelist(struct heap *heap, const struct kmem_cache *cache)
+static __always_inline_fn void **heap_freelist(struct heap *heap, const struct kmem_cache *cache)
 {
 	if (kmem_cache_is_kmalloc(cache))
 		return &heap->freelist[cache->id];
@@ -115,7 +115,7 @@ static inline void **heap_freelist(struct heap *heap, const struct kmem_cache *c
 }
 
 /* Whether the heap has a slot for the cache yet. */
-static inline bool heap_has_slot(const struct heap *heap, const struct kmem_cache *cache)
+static __always_inline_fn bool heap_has_slot(const struct heap *heap, const struct kmem_cache *cache)
 {
 	return cache->id < SIZE_CLASSES + heap->nr_extra;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "alloc/base/message.h"
 #include "alloc/base/meta.h"
@@ -15,6 +16,10 @@
 #define FIRST_OBJECTS	4
 #define LARGEST_BYTES	(64ul << 10)
 #define LARGEST_OBJECTS 8 /* for objects that would not fit as often */
+
+/* How long a count of live objects must stay to be believed. */
+#define LEAK_TRIES    10
+#define LEAK_PAUSE_NS 1000000
 
 #define NAME_CHARS	(sizeof(((struct kmem_cache *)0)->name) - 1)
 
@@ -190,7 +195,7 @@ struct leak_count {
 	uint64_t objects;
 };
 
-static void count_leaks(struct slab *slab, void *arg)
+static __racy_fn void count_leaks(struct slab *slab, void *arg)
 {
 	struct leak_count *count = arg;
 
@@ -198,17 +203,40 @@ static void count_leaks(struct slab *slab, void *arg)
 		count->objects += slab_count_live(slab);
 }
 
+/*
+ * How many objects of a cache that nobody uses any more are live. Threads that
+ * collect what was freed may be in the middle of it, so not the first number
+ * counts, but that it stays. cgroup_lock keeps heaps from being closed.
+ */
+static uint64_t cache_count_leaks(const struct kmem_cache *cache)
+{
+	const struct timespec pause = {.tv_nsec = LEAK_PAUSE_NS};
+	struct leak_count count = {.cache = cache};
+
+	for (int i = 0; i < LEAK_TRIES; i++) {
+		if (i)
+			nanosleep(&pause, NULL);
+		count.objects = 0;
+		lock(&cgroup_lock);
+		slab_for_each(count_leaks, &count);
+		unlock(&cgroup_lock);
+		if (!count.objects)
+			break;
+	}
+	return count.objects;
+}
+
 int kmem_cache_destroy(struct kmem_cache *cache)
 {
-	struct leak_count count = {.cache = cache};
+	uint64_t leaks;
 
 	if (!cache)
 		return 0;
 	kvfree_rcu_barrier();
-	slab_for_each(count_leaks, &count);
-	if (count.objects) {
+	leaks = cache_count_leaks(cache);
+	if (leaks) {
 		warn("kmem_cache_destroy(\"%s\"): %lu objects are still in use", cache->name,
-		     (unsigned long)count.objects);
+		     (unsigned long)leaks);
 		return -EBUSY;
 	}
 	WRITE_ONCE(cache->dead, true);

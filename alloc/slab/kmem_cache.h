@@ -45,7 +45,7 @@ struct kmem_cache {
  */
 #define INVERSE_SHIFT 40
 
-static inline uint32_t kmem_cache_index(const struct kmem_cache *cache, size_t offset)
+static __always_inline_fn uint32_t kmem_cache_index(const struct kmem_cache *cache, size_t offset)
 {
 	return (uint32_t)(offset * cache->inverse >> INVERSE_SHIFT);
 }
@@ -64,7 +64,7 @@ void kmem_cache_put(struct kmem_cache *cache);
 
 void kmem_caches_init(void);
 
-static inline bool kmem_cache_is_kmalloc(const struct kmem_cache *cache)
+static __always_inline_fn bool kmem_cache_is_kmalloc(const struct kmem_cache *cache)
 {
 	return cache->id < SIZE_CLASSES;
 }

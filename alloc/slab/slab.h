@@ -91,18 +91,18 @@ static inline uint32_t slab_used(const struct slab *slab)
 }
 
 /* Index of the object that @addr lies in. */
-static inline uint32_t slab_index(const struct slab *slab, const void *addr)
+static __always_inline_fn uint32_t slab_index(const struct slab *slab, const void *addr)
 {
 	return kmem_cache_index(slab->cache, (size_t)((const char *)addr - slab->start));
 }
 
-static inline void *slab_object(const struct slab *slab, uint32_t index)
+static __always_inline_fn void *slab_object(const struct slab *slab, uint32_t index)
 {
 	return slab->start + (size_t)index * slab->size;
 }
 
 /* Whether @addr is the start of an object that was carved. */
-static inline bool slab_has_object(const struct slab *slab, const void *addr)
+static __always_inline_fn bool slab_has_object(const struct slab *slab, const void *addr)
 {
 	uint32_t index = slab_index(slab, addr);
 
