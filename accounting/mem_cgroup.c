@@ -11,6 +11,7 @@
 
 struct lock cgroup_lock = LOCK_INIT(LOCK_RANK_TREE);
 struct mem_cgroup root_memcg;
+struct mem_cgroup *process_memcg;
 struct memcg_ops memcg_ops;
 
 static uint64_t last_id; /* cgroup_lock */
@@ -123,23 +124,6 @@ static void memcg_link(struct mem_cgroup *memcg)
 	store_release(&memcg->memory.record->state, (uint32_t)COUNTERS_ONLINE);
 }
 
-int mem_cgroups_init(void)
-{
-	struct counters_record *record;
-
-	if (counters_init())
-		return -ENOMEM;
-	record = counters_alloc();
-	if (!record)
-		return -ENOMEM;
-	memcg_setup(&root_memcg, NULL, record, "");
-	root_memcg.objcg = obj_cgroup_alloc(&root_memcg);
-	if (!root_memcg.objcg)
-		return -ENOMEM;
-	memcg_link(&root_memcg);
-	return 0;
-}
-
 static int memcg_add(struct mem_cgroup *memcg, const char *name)
 {
 	int err = 0;
@@ -185,7 +169,7 @@ struct mem_cgroup *mem_cgroup_create(struct mem_cgroup *parent, const char *name
 		errno = ENOMEM;
 		return NULL;
 	}
-	memcg_setup(memcg, parent ? parent : &root_memcg, record, name);
+	memcg_setup(memcg, parent ? parent : process_memcg, record, name);
 	memcg->objcg = obj_cgroup_alloc(memcg);
 	err = memcg->objcg ? memcg_add(memcg, name) : ENOMEM;
 	if (err) {
@@ -196,6 +180,24 @@ struct mem_cgroup *mem_cgroup_create(struct mem_cgroup *parent, const char *name
 	return memcg;
 }
 
+int mem_cgroups_init(void)
+{
+	struct counters_record *record;
+
+	if (counters_init())
+		return -ENOMEM;
+	record = counters_alloc();
+	if (!record)
+		return -ENOMEM;
+	memcg_setup(&root_memcg, NULL, record, "");
+	root_memcg.objcg = obj_cgroup_alloc(&root_memcg);
+	if (!root_memcg.objcg)
+		return -ENOMEM;
+	memcg_link(&root_memcg);
+	process_memcg = mem_cgroup_create(&root_memcg, "process");
+	return process_memcg ? 0 : -ENOMEM;
+}
+
 /* Takes the group out of the tree, or says why not. cgroup_lock. */
 static int memcg_unlink(struct mem_cgroup *memcg)
 {
@@ -203,7 +205,7 @@ static int memcg_unlink(struct mem_cgroup *memcg)
 		return -ENODEV;
 	if (!list_empty(&memcg->children))
 		return -EBUSY;
-	if (memcg_ops.close_heaps && !memcg_ops.close_heaps(memcg))
+	if (!memcg_ops.close_heaps(memcg))
 		return -EBUSY;
 	/* Pairs with the acquire in mem_cgroup_tryget_online(). */
 	store_release(&memcg->online, false);
@@ -218,7 +220,7 @@ int mem_cgroup_rmdir(struct mem_cgroup *memcg)
 	int64_t handed_over = 0;
 	int err;
 
-	if (memcg == &root_memcg)
+	if (memcg == &root_memcg || memcg == process_memcg)
 		return -EINVAL;
 	counters_own();
 	/* Its thread is started here rather than in some free(). */
@@ -226,8 +228,7 @@ int mem_cgroup_rmdir(struct mem_cgroup *memcg)
 	lock(&cgroup_lock);
 	err = memcg_unlink(memcg);
 	if (!err) {
-		if (memcg_ops.release_heaps)
-			memcg_ops.release_heaps(memcg);
+		memcg_ops.release_heaps(memcg);
 		handed_over = memcg_reparent_objcgs(memcg);
 	}
 	unlock(&cgroup_lock);
@@ -244,7 +245,7 @@ struct mem_cgroup *mem_cgroup_lookup(struct mem_cgroup *parent, const char *name
 	struct mem_cgroup *child;
 
 	lock(&cgroup_lock);
-	child = find_child(parent ? parent : &root_memcg, name);
+	child = find_child(parent ? parent : process_memcg, name);
 	if (child)
 		mem_cgroup_get(child);
 	unlock(&cgroup_lock);

@@ -55,9 +55,12 @@ struct mem_cgroup {
 extern struct lock cgroup_lock;
 extern struct mem_cgroup root_memcg;
 
+/* The group of the process: never removed. Const after mem_cgroups_init(). */
+extern struct mem_cgroup *process_memcg;
+
 /*
- * What the layer above does for us. Set once, before the first thread enters
- * a group.
+ * What the layer above does for us. Set once, before the first group is made
+ * but the root and the process's.
  */
 struct memcg_ops {
 	/*
@@ -68,6 +71,15 @@ struct memcg_ops {
 
 	/* Empties the heaps of a closed group. cgroup_lock is held. */
 	void (*release_heaps)(struct mem_cgroup *memcg);
+
+	/*
+	 * Sets the counted_ fields of all obj_cgroups from the slabs; exact
+	 * while nothing changes. cgroup_lock is held.
+	 */
+	void (*count_slabs)(void);
+
+	/* Sets right what a fork cut in two, before a count. Likewise. */
+	void (*settle_fork)(void);
 };
 
 extern struct memcg_ops memcg_ops;

@@ -26,8 +26,11 @@ static void publish(struct obj_stock *stock, int64_t coming)
 	stock->published = used;
 	lock(objcg_lock(objcg));
 	objcg->published_bytes += delta;
+	objcg->published_objects += stock->objects;
 	record = READ_ONCE(objcg->memcg)->memory.record;
 	atomic_add(&record->object_bytes, delta);
+	atomic_add(&record->objects, stock->objects);
+	stock->objects = 0;
 	unlock(objcg_lock(objcg));
 }
 
@@ -39,6 +42,7 @@ void obj_stock_attach(struct obj_stock *stock, struct obj_cgroup *objcg)
 	stock->batch = 1;
 	stock->revoked = 0;
 	stock->published = 0;
+	stock->objects = 0;
 	stock->manual = 0;
 	WRITE_ONCE(stock->used, 0);
 	set_limit(stock, 0);

@@ -43,6 +43,7 @@ struct obj_stock {
 	uint32_t batch;	       /* pages of the next charge; lock */
 	int64_t revoked;       /* charged, on its way out; lock */
 	int64_t published;     /* used as of the last publication; owner */
+	int64_t objects;       /* handed out since the last publication; owner */
 	int64_t manual;	       /* the part of used charged through the API; owner */
 	struct list_head list; /* objcg->stocks; objcg_lock() */
 };

@@ -6,17 +6,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define likely(x)			__builtin_expect(!!(x), 1)
-#define unlikely(x)			__builtin_expect(!!(x), 0)
+#define likely(x)	   __builtin_expect(!!(x), 1)
+#define unlikely(x)	   __builtin_expect(!!(x), 0)
 
-#define __always_inline_fn		inline __attribute__((always_inline))
-#define noinline			__attribute__((noinline))
-#define __cold_fn			__attribute__((cold, noinline))
+#define __always_inline_fn inline __attribute__((always_inline))
+#define noinline	   __attribute__((noinline))
+#define __cold_fn	   __attribute__((cold, noinline))
 /*
  * Looks at what others change meanwhile, and says why it may: kept from
  * ThreadSanitizer, so that the writers need not mark plain accesses of theirs.
  */
-#define __racy_fn __attribute__((no_sanitize_thread))
+#define __racy_fn			__attribute__((no_sanitize_thread))
 
 #define CACHELINE			64
 

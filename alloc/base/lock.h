@@ -22,6 +22,7 @@ enum lock_rank {
 	LOCK_RANK_COUNTERS, /* counter records of the memfd */
 	LOCK_RANK_SLABS,    /* slab_table_lock: unused slab structs */
 	LOCK_RANK_PAGES,    /* page_run_lock: free page runs */
+	LOCK_RANK_HEAPS,    /* free_heaps_lock: heaps of closed groups */
 	LOCK_RANK_META,	    /* meta_lock: metadata arena */
 };
 

@@ -85,7 +85,8 @@ static int text_group(struct mem_cgroup *memcg, void *arg)
 
 	mem_cgroup_stat(memcg, &stat);
 	put(out, "%*s%-*s %9s %9s %9s %9" PRIu64 " %9s %9s %7" PRIu64 " %6" PRIu64 "\n", indent, "",
-	    24 - indent, mem_cgroup_name(memcg), human(stat.current, b[0], sizeof(b[0])),
+	    max_t(int, 24 - indent, 1), mem_cgroup_name(memcg),
+	    human(stat.current, b[0], sizeof(b[0])),
 	    human(mem_cgroup_peak(memcg), b[1], sizeof(b[1])),
 	    human(stat.object_bytes + stat.span_bytes, b[2], sizeof(b[2])), stat.objects,
 	    human(stat.slab_bytes, b[3], sizeof(b[3])), human(stat.waste_bytes, b[4], sizeof(b[4])),

@@ -11,6 +11,9 @@
  */
 void slab_count_all(void);
 
+/* Sets right once what a fork cut in two. cgroup_lock. */
+void slab_settle_fork(void);
+
 /* After a fork: so many threads are gone that may have been at work. */
 void slab_count_forked(uint32_t threads);
 

@@ -74,12 +74,14 @@ static void fork_prepare(void)
 	counters_fork_prepare();
 	slab_table_fork_prepare();
 	page_runs_fork_prepare();
+	heaps_fork_prepare();
 	meta_fork_prepare();
 }
 
 static void fork_release(void)
 {
 	meta_fork_done();
+	heaps_fork_done();
 	page_runs_fork_done();
 	slab_table_fork_done();
 	counters_fork_done();

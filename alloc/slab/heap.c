@@ -16,7 +16,7 @@ __thread struct heap *current_heap = &heap_none;
  * Heaps of closed groups. They are taken and put under the lock of heaps'
  * birth and death, and looked at by others only through ->owner.
  */
-static struct lock free_heaps_lock = LOCK_INIT(LOCK_RANK_META);
+static struct lock free_heaps_lock = LOCK_INIT(LOCK_RANK_HEAPS);
 static struct heap *free_heaps;
 
 /* ---- The list of a group: memcg->heaps, bit 0 set once closed ----------- */
@@ -107,12 +107,15 @@ static struct heap *heap_create(struct mem_cgroup *memcg, struct task *owner)
  */
 static bool heap_try_claim_of(struct mem_cgroup *memcg, struct heap *heap, struct task *owner)
 {
-	if (READ_ONCE(heap->memcg) != memcg || !heap_try_claim(heap, owner))
+	/* Borrowed first: of another group it must not look as if entered. */
+	if (READ_ONCE(heap->memcg) != memcg || !heap_try_claim(heap, HEAP_BORROWED))
 		return false;
-	if (likely(heap->memcg == memcg))
-		return true;
-	heap_park(heap);
-	return false;
+	if (unlikely(heap->memcg != memcg)) {
+		heap_return(heap);
+		return false;
+	}
+	WRITE_ONCE(heap->owner, owner);
+	return true;
 }
 
 struct heap *heap_claim(struct mem_cgroup *memcg, struct task *owner, struct heap *hint)
@@ -139,6 +142,16 @@ bool heap_borrow(struct heap *heap)
 void heap_return(struct heap *heap)
 {
 	heap_park(heap);
+}
+
+void heaps_fork_prepare(void)
+{
+	lock(&free_heaps_lock);
+}
+
+void heaps_fork_done(void)
+{
+	unlock(&free_heaps_lock);
 }
 
 /* ---- Offline ------------------------------------------------------------ */

@@ -86,6 +86,9 @@ void heap_park(struct heap *heap);
 bool heap_borrow(struct heap *heap);
 void heap_return(struct heap *heap);
 
+void heaps_fork_prepare(void);
+void heaps_fork_done(void);
+
 /* memcg_ops. */
 bool memcg_close_heaps(struct mem_cgroup *memcg);
 void memcg_release_heaps(struct mem_cgroup *memcg);
@@ -100,7 +103,8 @@ static __always_inline_fn struct heap *heap_of_slab(const struct slab *slab)
 	return (struct heap *)(READ_ONCE(slab->owner) & ~(uintptr_t)(CACHELINE - 1));
 }
 
-static __always_inline_fn struct heap_slot *heap_slot(struct heap *heap, const struct kmem_cache *cache)
+static __always_inline_fn struct heap_slot *heap_slot(struct heap *heap,
+						      const struct kmem_cache *cache)
 {
 	if (kmem_cache_is_kmalloc(cache))
 		return &heap->slots[cache->id];
@@ -115,7 +119,8 @@ static __always_inline_fn void **heap_freelist(struct heap *heap, const struct k
 }
 
 /* Whether the heap has a slot for the cache yet. */
-static __always_inline_fn bool heap_has_slot(const struct heap *heap, const struct kmem_cache *cache)
+static __always_inline_fn bool heap_has_slot(const struct heap *heap,
+					     const struct kmem_cache *cache)
 {
 	return cache->id < SIZE_CLASSES + heap->nr_extra;
 }

@@ -7,11 +7,15 @@ static void recount(struct heap *heap, struct slab *slab, void *arg)
 	uint32_t free = 0;
 
 	(void)arg;
+	/* Cut while what was freed became the freelist: it is in both. */
+	if (slab->place == SLAB_ACTIVE && slab->free == *heap_freelist(heap, slab->cache))
+		slab->free = NULL;
 	for (void *object = slab->free; object; object = object_next(object, slab->cache->offset))
 		free++;
 	slab->countdown = slab->carved - free;
 	slab->reserve = 0;
 	slab->recovered = 0;
+	heap_note_objects(heap, slab);
 	if (slab->place == SLAB_FULL && slab->countdown) {
 		hlist_del_init(&slab->node);
 		heap_place_full(heap, slab);

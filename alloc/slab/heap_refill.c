@@ -43,7 +43,10 @@ static void carve_active(struct heap *heap, struct slab *slab)
 {
 	uint32_t want = max_t(uint32_t, CARVE_BYTES / slab->size, CARVE_LEAST);
 
-	*heap_freelist(heap, slab->cache) = slab_carve(slab, want);
+	void *objects = slab_carve(slab, want);
+
+	heap_note_objects(heap, slab);
+	*heap_freelist(heap, slab->cache) = objects;
 }
 
 /* The first slabs of a heap are small, so that small groups stay small. */
@@ -67,43 +70,28 @@ static int add_slab(struct heap *heap, struct kmem_cache *cache)
 		return -ENOMEM;
 	slot->nr_slabs++;
 	heap_place_active(heap, slab);
-	carve_active(heap, slab);
 	return 0;
 }
 
-/* From what the active slab has left. */
-static bool refill_active(struct heap *heap, struct slab *slab)
-{
-	if (slab->free) {
-		heap_place_active(heap, slab);
-		return true;
-	}
-	if (slab->carved < slab->nr) {
-		carve_active(heap, slab);
-		return true;
-	}
-	return false;
-}
-
-/* heap->lock. */
+/* Leaves an active slab with objects on the freelist or still to carve. heap->lock. */
 static int refill_locked(struct heap *heap, struct kmem_cache *cache)
 {
 	struct heap_slot *slot = heap_slot(heap, cache);
 	struct slab *active = slot->active;
 
 	heap_collect_remote(heap);
+	if (active && active->free) {
+		heap_place_active(heap, active);
+		return 0;
+	}
 	if (active) {
-		if (refill_active(heap, active))
+		if (active->carved < active->nr)
 			return 0;
 		slot->active = NULL;
 		heap_place_full(heap, active);
 	}
 	if (slot->partial.first) {
-		struct slab *slab = container_of(slot->partial.first, struct slab, node);
-
-		heap_place_active(heap, slab);
-		if (!*heap_freelist(heap, cache))
-			carve_active(heap, slab);
+		heap_place_active(heap, container_of(slot->partial.first, struct slab, node));
 		return 0;
 	}
 	return add_slab(heap, cache);
@@ -144,5 +132,8 @@ int heap_refill(struct heap *heap, struct kmem_cache *cache)
 	if (!ret)
 		ret = refill_locked(heap, cache);
 	unlock(&heap->lock);
+	/* Constructors run without the lock, as they may allocate. */
+	if (!ret && !*heap_freelist(heap, cache))
+		carve_active(heap, heap_slot(heap, cache)->active);
 	return ret;
 }

@@ -17,6 +17,14 @@
 
 /* ---- Lists -------------------------------------------------------------- */
 
+void heap_note_objects(struct heap *heap, struct slab *slab)
+{
+	uint32_t used = slab_used(slab);
+
+	heap->stock.objects += (int64_t)used - slab->noted;
+	slab->noted = used;
+}
+
 void heap_place_full(struct heap *heap, struct slab *slab)
 {
 	uint32_t used = slab_used(slab);
@@ -44,10 +52,12 @@ void heap_place_active(struct heap *heap, struct slab *slab)
 	heap_slot(heap, slab->cache)->active = slab;
 	*heap_freelist(heap, slab->cache) = slab->free;
 	slab->free = NULL;
+	heap_note_objects(heap, slab);
 }
 
 void heap_destroy_empty(struct heap *heap, struct slab *slab)
 {
+	heap_note_objects(heap, slab);
 	heap_slot(heap, slab->cache)->nr_slabs--;
 	/* The stock's reference of the objcg keeps it. */
 	slab_destroy(slab);
@@ -72,6 +82,7 @@ void heap_slab_update_place(struct heap *heap, struct slab *slab, uint32_t used)
 {
 	slab->countdown = used;
 	slab->reserve = 0;
+	heap_note_objects(heap, slab);
 	if (slab->place == SLAB_ACTIVE)
 		return;
 	if (used == 0) {

@@ -19,6 +19,9 @@ void heap_place_active(struct heap *heap, struct slab *slab);
 /* Takes a slab without used objects off its list; keeps or destroys it. */
 void heap_slab_emptied(struct heap *heap, struct slab *slab);
 
+/* Counts what changed in the slab's used objects, for the record of the group. */
+void heap_note_objects(struct heap *heap, struct slab *slab);
+
 /* So many objects are used now; the slab may change its place or go. */
 void heap_slab_update_place(struct heap *heap, struct slab *slab, uint32_t used);
 

@@ -22,6 +22,7 @@ static void deactivate(struct heap *heap, struct slab *slab)
 	}
 	slab->countdown = used;
 	slab->reserve = 0;
+	heap_note_objects(heap, slab);
 	slot->active = NULL;
 	if (slab->free || slab->carved < slab->nr)
 		heap_place_partial(heap, slab);

@@ -83,7 +83,7 @@ static struct slab *live_slab(const void *block, const char *caller)
 static size_t slab_block_size(const struct slab *slab)
 {
 	if (slab->kind == SLAB_SPAN)
-		return slab->npages << PAGE_SHIFT;
+		return slab_bytes(slab);
 	/* The link behind an object of a user's cache is not his to use. */
 	return slab->cache->owner_tag ? slab->cache->object_size : slab->size;
 }

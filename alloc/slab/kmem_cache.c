@@ -21,7 +21,7 @@
 #define LEAK_TRIES    10
 #define LEAK_PAUSE_NS 1000000
 
-#define NAME_CHARS	(sizeof(((struct kmem_cache *)0)->name) - 1)
+#define NAME_CHARS    (sizeof(((struct kmem_cache *)0)->name) - 1)
 
 struct kmem_cache kmalloc_caches[SIZE_CLASSES];
 

@@ -76,7 +76,7 @@ static struct slab *slab_get_pages(size_t npages, size_t align)
 		slot_put(slab);
 		return NULL;
 	}
-	slab->npages = npages;
+	slab->npages = (uint32_t)npages;
 	slab->zeroed = zeroed;
 	return slab;
 }
@@ -97,6 +97,7 @@ struct slab *slab_create(struct kmem_cache *cache, struct obj_cgroup *objcg, uin
 	slab->countdown = 0;
 	slab->reserve = 0;
 	slab->carved = 0;
+	slab->noted = 0;
 	slab->recovered = 0;
 	WRITE_ONCE(slab->remote, 0);
 	slab->node.pprev = NULL;
@@ -132,7 +133,7 @@ static void slab_give_back(struct slab *slab)
 	size_t npages = slab->npages;
 	char *start = slab->start;
 
-	obj_cgroup_account_slab(objcg, -(int64_t)(npages << PAGE_SHIFT), 0);
+	obj_cgroup_account_slab(objcg, -(int64_t)(npages << PAGE_SHIFT), -(int64_t)slab->noted);
 	page_map_set(start, npages, 0);
 	slot_put(slab);
 	page_run_free(start, npages);

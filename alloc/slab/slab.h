@@ -63,7 +63,8 @@ struct slab {
 	uint64_t remote __attribute__((aligned(CACHELINE))); /* atomic */
 	void *remote_tail;	  /* who made the list not empty, then the owner */
 	struct slab *remote_next; /* likewise: heap->remote_slabs */
-	size_t npages;		  /* const */
+	uint32_t npages;	  /* const; a span's changes with its user's realloc() */
+	uint32_t noted;		  /* used as of heap_note_objects() */
 	struct hlist_node node;	  /* heap->lock: slot->partial or heap->full */
 	struct rcu_head rcu;	  /* a slab of a SLAB_TYPESAFE_BY_RCU cache going */
 };
@@ -83,6 +84,11 @@ int slab_table_init(void);
 static __always_inline_fn struct slab *slab_of(const void *addr)
 {
 	return &slab_table[page_map_get(addr)];
+}
+
+static inline size_t slab_bytes(const struct slab *slab)
+{
+	return (size_t)slab->npages << PAGE_SHIFT;
 }
 
 static inline uint32_t slab_used(const struct slab *slab)

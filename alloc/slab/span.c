@@ -19,7 +19,7 @@ static int span_grow(struct slab *span, gfp_t gfp, size_t more)
 		obj_cgroup_uncharge_span(span->objcg, more << PAGE_SHIFT);
 		return -ENOSPC;
 	}
-	span->npages += more;
+	span->npages += (uint32_t)more;
 	return 0;
 }
 
@@ -27,8 +27,8 @@ static void span_shrink(struct slab *span, size_t less)
 {
 	/* First: it waits while somebody counts. */
 	obj_cgroup_uncharge_span(span->objcg, less << PAGE_SHIFT);
-	span->npages -= less;
-	page_run_free(span->start + (span->npages << PAGE_SHIFT), less);
+	span->npages -= (uint32_t)less;
+	page_run_free(span->start + slab_bytes(span), less);
 }
 
 int span_resize(struct slab *span, gfp_t gfp, size_t npages)
@@ -52,14 +52,14 @@ void *span_move(struct slab *span, gfp_t gfp, size_t npages)
 	new = page_run_alloc(npages, 0, &zeroed);
 	if (!new)
 		goto uncharge;
-	if (os_move(old, new, span->npages << PAGE_SHIFT)) {
+	if (os_move(old, new, slab_bytes(span))) {
 		page_run_free(new, npages);
 		goto uncharge;
 	}
 	page_map_set(old, 1, 0);
 	page_run_free(old, span->npages);
 	span->start = new;
-	span->npages = npages;
+	span->npages = (uint32_t)npages;
 	page_map_set(new, 1, (uint32_t)(span - slab_table));
 	return new;
 uncharge:

@@ -8,6 +8,7 @@
 #include "alloc/base/message.h"
 #include "alloc/base/meta.h"
 #include "alloc/pages/page_run.h"
+#include "alloc/slab/count.h"
 
 __thread struct task *current_task;
 
@@ -17,7 +18,6 @@ static __thread bool task_ended __attribute__((tls_model("initial-exec")));
 struct lock task_list_lock = LOCK_INIT(LOCK_RANK_TASKS);
 struct list_head task_list = LIST_HEAD_INIT(task_list);
 
-struct mem_cgroup *process_memcg;
 struct mem_cgroup *(*task_choose_home)(void);
 
 static uint32_t home_generation; /* atomic: bumped by task_choose_again() */
@@ -31,12 +31,13 @@ static void slab_init_once(void)
 {
 	memcg_ops.close_heaps = memcg_close_heaps;
 	memcg_ops.release_heaps = memcg_release_heaps;
+	memcg_ops.count_slabs = slab_count_all;
+	memcg_ops.settle_fork = slab_settle_fork;
 	kmem_caches_init();
 	if (page_runs_init() || slab_table_init() || mem_cgroups_init())
 		die("no memory to start");
-	process_memcg = mem_cgroup_create(NULL, "process");
-	if (!process_memcg || pthread_key_create(&task_key, task_exit))
-		die("no memory to start");
+	if (pthread_key_create(&task_key, task_exit))
+		die("no thread-specific key is left");
 }
 
 void slab_init(void)

@@ -28,9 +28,6 @@ struct task {
 /* The calling thread's; NULL before its first slow path and after its end. */
 extern __thread struct task *current_task __attribute__((tls_model("initial-exec")));
 
-/* The group of the process; never removed. Const after slab_init(). */
-extern struct mem_cgroup *process_memcg;
-
 /*
  * Chooses the home group of a new thread: a reference, or NULL for
  * process_memcg. Set by the layer above, or not.

@@ -38,8 +38,8 @@ struct obj_cgroup;
 struct mem_cgroup *mem_cgroup_root(void) CGSLAB_API(mem_cgroup_root);
 
 /*
- * Creates an online group under @parent (NULL: the root). Groups of the same
- * parent have different names.
+ * Creates an online group under @parent; NULL: under the process's group, whose
+ * limit then holds for it too. Groups of the same parent have different names.
  *
  * @name: 1 to MEMCG_NAME_MAX bytes without '/' or control characters, not "."
  *        or ".."; it is copied.
@@ -58,7 +58,7 @@ struct mem_cgroup *mem_cgroup_create(struct mem_cgroup *parent, const char *name
  * May not be called in an RCU read section.
  *
  * Returns 0, -EBUSY while the group has children or threads inside, -ENODEV if
- * it is offline already, -EINVAL for the root.
+ * it is offline already, -EINVAL for the root and the process's group.
  * Source: rmdir in a cgroup2 file system, mem_cgroup_css_offline().
  */
 int mem_cgroup_rmdir(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_rmdir);
@@ -79,8 +79,8 @@ bool mem_cgroup_tryget_online(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_tr
 void mem_cgroup_put(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_put);
 
 /*
- * The online child of @parent with that name, with a reference for the caller,
- * or NULL.
+ * The online child of @parent (NULL: of the process's group) with that name, with
+ * a reference for the caller, or NULL.
  */
 struct mem_cgroup *mem_cgroup_lookup(struct mem_cgroup *parent, const char *name)
 	CGSLAB_API(mem_cgroup_lookup);
@@ -102,7 +102,7 @@ size_t mem_cgroup_path(const struct mem_cgroup *memcg, char *buf, size_t len)
 	CGSLAB_API(mem_cgroup_path);
 
 /*
- * Calls @fn for every online group of the subtree, parents first, with a
+ * Calls @fn for every online group of the subtree (NULL: of all), parents first, with a
  * reference held for the length of the call; stops at the first return that is
  * not 0 and returns it.
  */

@@ -120,7 +120,10 @@ void *krealloc(void *block, size_t size, gfp_t gfp) CGSLAB_API(krealloc)
 /* Frees anything of this header; NULL is allowed. Keeps errno. */
 void kfree(const void *block) CGSLAB_API(kfree);
 
-/* Usable bytes of a block; 0 for NULL. This is also what it is charged. */
+/*
+ * Usable bytes of a block; 0 for NULL. Also what it is charged, but for objects
+ * of a cache with a constructor or SLAB_TYPESAFE_BY_RCU: a link lies behind them.
+ */
 size_t ksize(const void *block) CGSLAB_API(ksize);
 
 /*

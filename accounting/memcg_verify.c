@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* The accounting identity, checked against what the slabs really hold. */
+#include <errno.h>
+#include <time.h>
+
+#include "accounting/mem_cgroup.h"
+#include "accounting/obj_stock.h"
+
+/*
+ * What is under way when the stocks freeze is done long before the last try, or
+ * waits in the middle for the thaw: then another round finds it done.
+ */
+#define VERIFY_ROUNDS	200
+#define VERIFY_TRIES	50
+#define VERIFY_PAUSE_NS 200000
+
+static void verify_objcg(struct obj_cgroup *objcg, void *arg)
+{
+	struct mem_cgroup_identity *sum = arg;
+	struct obj_stock_totals totals = {0};
+
+	obj_cgroup_sum_stocks(objcg, &totals);
+	sum->object_bytes += objcg->counted_bytes + totals.manual;
+	sum->span_bytes += objcg->counted_span;
+	sum->stock_bytes += totals.stock;
+	sum->leftover_bytes += totals.leftover;
+}
+
+static void identity_sum(struct mem_cgroup *memcg, struct mem_cgroup_identity *sum)
+{
+	struct mem_cgroup *pos;
+
+	*sum = (struct mem_cgroup_identity){0};
+	memcg_ops.count_slabs();
+	for_each_memcg (pos, memcg)
+		memcg_for_each_objcg(pos, verify_objcg, sum);
+	sum->usage = READ_ONCE(memcg->memory.record->usage) << PAGE_SHIFT;
+}
+
+static int64_t difference(const struct mem_cgroup_identity *sum)
+{
+	return sum->usage - sum->object_bytes - sum->span_bytes - sum->stock_bytes -
+	       sum->leftover_bytes;
+}
+
+/* Whether the numbers agreed at one moment. */
+static bool verify_round(struct mem_cgroup *memcg, struct mem_cgroup_identity *sum)
+{
+	const struct timespec pause = {.tv_nsec = VERIFY_PAUSE_NS};
+
+	lock(&cgroup_lock);
+	memcg_ops.settle_fork();
+	memcg_freeze_stocks(memcg);
+	identity_sum(memcg, sum);
+	for (int i = 0; difference(sum) && i < VERIFY_TRIES; i++) {
+		nanosleep(&pause, NULL);
+		identity_sum(memcg, sum);
+	}
+	memcg_thaw_stocks(memcg);
+	unlock(&cgroup_lock);
+	return difference(sum) == 0;
+}
+
+int mem_cgroup_verify(struct mem_cgroup *memcg, struct mem_cgroup_identity *identity)
+{
+	struct mem_cgroup_identity sum;
+	bool agreed = false;
+
+	counters_own();
+	for (int i = 0; !agreed && i < VERIFY_ROUNDS; i++)
+		agreed = verify_round(memcg, &sum);
+	if (identity)
+		*identity = sum;
+	return agreed ? 0 : -EUCLEAN;
+}
