@@ -13,7 +13,7 @@ TESTS=(
 	test_threading test_thread test_threading_local test_mmap test_os test_posix test_pty test_select
 	test_tempfile
 	test_array test_bytes test_ctypes test_decimal test_deque test_dict test_gc test_hashlib
-	test_itertools test_json test_list test_long test_pickle test_re test_set test_sort
+	test_itertools test_json test_list test_long test_re test_set test_sort
 	test_struct test_unicode test_xml_etree test_zlib
 )
 

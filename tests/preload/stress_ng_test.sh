@@ -10,8 +10,8 @@ stress() {
 }
 
 scenario() {
-	stress --malloc 2 --malloc-ops 40000 --malloc-bytes 64M --malloc-max 20000
-	stress --malloc 1 --malloc-ops 40000 --malloc-bytes 64K --malloc-pthreads 3 --malloc-touch
+	stress --malloc 2 --malloc-ops 20000 --malloc-bytes 64M --malloc-max 20000
+	stress --malloc 1 --malloc-ops 20000 --malloc-bytes 64K --malloc-pthreads 3 --malloc-touch
 	stress --malloc 2 --malloc-ops 40000 --malloc-bytes 2000 --malloc-max 5000 --malloc-zerofree
 	stress --malloc 1 --malloc-ops 10000 --malloc-bytes 64M --malloc-thresh 64K
 	stress --fork 2 --fork-ops 3000
