@@ -225,6 +225,7 @@ int mem_cgroup_rmdir(struct mem_cgroup *memcg)
 	counters_own();
 	/* Its thread is started here rather than in some free(). */
 	get_default_call_rcu_data();
+	rcu_take_in_thread();
 	lock(&cgroup_lock);
 	err = memcg_unlink(memcg);
 	if (!err) {

@@ -67,6 +67,7 @@ int mem_cgroup_verify(struct mem_cgroup *memcg, struct mem_cgroup_identity *iden
 	bool agreed = false;
 
 	counters_own();
+	rcu_take_in_thread(); /* settle_fork() gives bytes back */
 	for (int i = 0; !agreed && i < VERIFY_ROUNDS; i++)
 		agreed = verify_round(memcg, &sum);
 	if (identity)

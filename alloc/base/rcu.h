@@ -8,4 +8,16 @@
 
 #include <urcu-bp.h>
 
+/*
+ * liburcu takes a thread in at its first read section or call_rcu(), under a
+ * lock that fork_prepare() holds before it takes ours. So whoever will do either
+ * under a lock of ours, and may be a thread that has not yet or is no longer
+ * known to liburcu, calls this first, without any.
+ */
+static inline void rcu_take_in_thread(void)
+{
+	rcu_read_lock();
+	rcu_read_unlock();
+}
+
 #endif

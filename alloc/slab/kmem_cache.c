@@ -187,6 +187,7 @@ static int shrink_heaps(struct mem_cgroup *memcg, void *arg)
 
 int kmem_cache_shrink(struct kmem_cache *cache)
 {
+	rcu_take_in_thread();
 	return mem_cgroup_walk(&root_memcg, shrink_heaps, cache);
 }
 

@@ -86,9 +86,7 @@ static struct task *task_create(void)
 
 	if (!task)
 		return NULL;
-	/* liburcu takes this thread in now, while we hold no lock. */
-	rcu_read_lock();
-	rcu_read_unlock();
+	rcu_take_in_thread();
 	task->home = process_memcg;
 	mem_cgroup_get(task->home);
 	lock(&task_list_lock);
@@ -157,6 +155,7 @@ struct heap *task_begin_heap(void)
 	}
 	slab_init();
 	if (task_ended) {
+		rcu_take_in_thread();
 		heap = heap_claim(process_memcg, HEAP_BORROWED, NULL);
 		if (heap)
 			current_heap = heap;
@@ -185,6 +184,7 @@ static void task_exit(void *arg)
 	struct task *task = arg;
 	struct heap *heap = current_heap;
 
+	rcu_take_in_thread(); /* liburcu may have let it go already */
 	heap_trim(heap, NULL);
 	obj_stock_settle(&heap->stock);
 	current_heap = &heap_none;
