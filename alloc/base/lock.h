@@ -15,6 +15,7 @@
 enum lock_rank {
 	LOCK_RANK_TREE = 1, /* cgroup_lock: shape of the tree */
 	LOCK_RANK_TASKS,    /* task_list_lock: registered threads */
+	LOCK_RANK_HEAPS,    /* heaps_lock: heaps being born, and without a group */
 	LOCK_RANK_HEAP,	    /* heap->lock: its lists of slabs */
 	LOCK_RANK_OBJCG,    /* objcg_locks[]: stocks of an objcg */
 	LOCK_RANK_STOCK,    /* stock->lock: limit and what is revoked */
@@ -22,7 +23,6 @@ enum lock_rank {
 	LOCK_RANK_COUNTERS, /* counter records of the memfd */
 	LOCK_RANK_SLABS,    /* slab_table_lock: unused slab structs */
 	LOCK_RANK_PAGES,    /* page_run_lock: free page runs */
-	LOCK_RANK_HEAPS,    /* free_heaps_lock: heaps of closed groups */
 	LOCK_RANK_META,	    /* meta_lock: metadata arena */
 };
 

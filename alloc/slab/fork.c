@@ -67,6 +67,7 @@ static void fork_prepare(void)
 	rcu_bp_before_fork();
 	lock(&cgroup_lock);
 	lock(&task_list_lock);
+	heaps_fork_prepare();
 	for_each_heap(lock_heap);
 	obj_cgroups_fork_prepare();
 	for_each_objcg(lock_stocks);
@@ -74,14 +75,12 @@ static void fork_prepare(void)
 	counters_fork_prepare();
 	slab_table_fork_prepare();
 	page_runs_fork_prepare();
-	heaps_fork_prepare();
 	meta_fork_prepare();
 }
 
 static void fork_release(void)
 {
 	meta_fork_done();
-	heaps_fork_done();
 	page_runs_fork_done();
 	slab_table_fork_done();
 	counters_fork_done();
@@ -89,6 +88,7 @@ static void fork_release(void)
 	for_each_objcg(unlock_stocks);
 	obj_cgroups_fork_done();
 	for_each_heap(unlock_heap);
+	heaps_fork_done();
 	unlock(&task_list_lock);
 	unlock(&cgroup_lock);
 }

@@ -13,11 +13,11 @@ struct heap heap_none;
 __thread struct heap *current_heap = &heap_none;
 
 /*
- * Heaps of closed groups. They are taken and put under the lock of heaps'
- * birth and death, and looked at by others only through ->owner.
+ * A heap is born under it, from the first step to its place on the group's
+ * list: so fork() finds heaps that are on their lists, and no others.
  */
-static struct lock free_heaps_lock = LOCK_INIT(LOCK_RANK_HEAPS);
-static struct heap *free_heaps;
+static struct lock heaps_lock = LOCK_INIT(LOCK_RANK_HEAPS);
+static struct heap *free_heaps; /* heaps_lock: of closed groups */
 
 /* ---- The list of a group: memcg->heaps, bit 0 set once closed ----------- */
 
@@ -52,16 +52,15 @@ static bool heap_try_claim(struct heap *heap, struct task *owner)
 
 /* ---- Birth and death ---------------------------------------------------- */
 
+/* heaps_lock. */
 static struct heap *heap_alloc(void)
 {
-	struct heap *heap;
+	struct heap *heap = free_heaps;
 
-	lock(&free_heaps_lock);
-	heap = free_heaps;
-	if (heap)
-		free_heaps = heap->next;
-	unlock(&free_heaps_lock);
-	return heap ? heap : meta_alloc(sizeof(*heap));
+	if (!heap)
+		return meta_alloc(sizeof(*heap));
+	free_heaps = heap->next;
+	return heap;
 }
 
 /* ->owner stays HEAP_CLOSED: nobody claims it by an old hint. */
@@ -72,26 +71,38 @@ static void heap_free(struct heap *heap)
 	heap->extra_freelist = NULL;
 	heap->extra_slots = NULL;
 	heap->nr_extra = 0;
-	lock(&free_heaps_lock);
+	lock(&heaps_lock);
 	WRITE_ONCE(heap->next, free_heaps);
 	free_heaps = heap;
-	unlock(&free_heaps_lock);
+	unlock(&heaps_lock);
 }
 
-static struct heap *heap_create(struct mem_cgroup *memcg, struct task *owner)
+static void heap_init(struct heap *heap, struct mem_cgroup *memcg, struct task *owner)
 {
-	struct heap *heap = heap_alloc();
-
-	if (!heap) {
-		errno = ENOMEM;
-		return NULL;
-	}
 	lock_init(&heap->lock, LOCK_RANK_HEAP);
 	WRITE_ONCE(heap->memcg, memcg);
 	heap->torn = false;
 	obj_stock_attach(&heap->stock, memcg->objcg);
 	WRITE_ONCE(heap->owner, owner);
-	if (!memcg_push_heap(memcg, heap)) {
+}
+
+static struct heap *heap_create(struct mem_cgroup *memcg, struct task *owner)
+{
+	struct heap *heap;
+	bool pushed = false;
+
+	lock(&heaps_lock);
+	heap = heap_alloc();
+	if (heap) {
+		heap_init(heap, memcg, owner);
+		pushed = memcg_push_heap(memcg, heap);
+	}
+	unlock(&heaps_lock);
+	if (!heap) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	if (!pushed) {
 		obj_stock_detach(&heap->stock);
 		WRITE_ONCE(heap->owner, HEAP_CLOSED);
 		heap_free(heap);
@@ -146,12 +157,12 @@ void heap_return(struct heap *heap)
 
 void heaps_fork_prepare(void)
 {
-	lock(&free_heaps_lock);
+	lock(&heaps_lock);
 }
 
 void heaps_fork_done(void)
 {
-	unlock(&free_heaps_lock);
+	unlock(&heaps_lock);
 }
 
 /* ---- Offline ------------------------------------------------------------ */
