@@ -11,34 +11,38 @@ static void set_limit(struct obj_stock *stock, int64_t limit)
 	WRITE_ONCE(stock->floor, limit - STOCK_MAX);
 }
 
+/* Owner, objcg_lock(). */
+static void __publish(struct obj_stock *stock, int64_t coming)
+{
+	struct obj_cgroup *objcg = stock->objcg;
+	struct counters_record *record = READ_ONCE(objcg->memcg)->memory.record;
+	int64_t used = stock->used + coming;
+	int64_t delta = used - stock->published;
+
+	stock->published = used;
+	objcg->published_bytes += delta;
+	objcg->published_objects += stock->objects;
+	atomic_add(&record->object_bytes, delta);
+	atomic_add(&record->objects, stock->objects);
+	stock->objects = 0;
+}
+
 /*
  * Tells the record what the owner has used since the last time, and that
  * @coming bytes more are to follow. Waits while the stocks are frozen. Owner.
  */
 static void publish(struct obj_stock *stock, int64_t coming)
 {
-	struct obj_cgroup *objcg = stock->objcg;
-	int64_t used = stock->used + coming;
-	int64_t delta = used - stock->published;
-	struct counters_record *record;
-
 	counters_own();
-	stock->published = used;
-	lock(objcg_lock(objcg));
-	objcg->published_bytes += delta;
-	objcg->published_objects += stock->objects;
-	record = READ_ONCE(objcg->memcg)->memory.record;
-	atomic_add(&record->object_bytes, delta);
-	atomic_add(&record->objects, stock->objects);
-	stock->objects = 0;
-	unlock(objcg_lock(objcg));
+	lock(objcg_lock(stock->objcg));
+	__publish(stock, coming);
+	unlock(objcg_lock(stock->objcg));
 }
 
 void obj_stock_attach(struct obj_stock *stock, struct obj_cgroup *objcg)
 {
 	obj_cgroup_get(objcg); /* the stock's */
 	lock_init(&stock->lock, LOCK_RANK_STOCK);
-	stock->objcg = objcg;
 	stock->batch = 1;
 	stock->revoked = 0;
 	stock->published = 0;
@@ -46,21 +50,20 @@ void obj_stock_attach(struct obj_stock *stock, struct obj_cgroup *objcg)
 	stock->manual = 0;
 	WRITE_ONCE(stock->used, 0);
 	set_limit(stock, 0);
+	/* All at once: a forked child finds a stock attached, or not. */
 	lock(objcg_lock(objcg));
+	stock->objcg = objcg;
 	list_add_tail(&stock->list, &objcg->stocks);
 	WRITE_ONCE(objcg->nr_stocks, objcg->nr_stocks + 1);
 	unlock(objcg_lock(objcg));
 }
 
-void obj_stock_detach(struct obj_stock *stock)
+/* Nothing stays in the stock. objcg_lock(). */
+static void empty(struct obj_stock *stock)
 {
 	struct obj_cgroup *objcg = stock->objcg;
 	int64_t spare;
 
-	publish(stock, 0);
-	lock(objcg_lock(objcg));
-	list_del_init(&stock->list);
-	WRITE_ONCE(objcg->nr_stocks, objcg->nr_stocks - 1);
 	lock(&stock->lock);
 	spare = stock->limit + stock->revoked - stock->used;
 	atomic_add(&objcg->live_base, stock->used);
@@ -69,10 +72,22 @@ void obj_stock_detach(struct obj_stock *stock)
 	WRITE_ONCE(stock->used, 0);
 	set_limit(stock, 0);
 	stock->revoked = 0;
-	stock->objcg = NULL;
-	unlock(&stock->lock);
-	unlock(objcg_lock(objcg));
 	obj_cgroup_return_bytes(objcg, spare);
+	unlock(&stock->lock);
+}
+
+void obj_stock_detach(struct obj_stock *stock)
+{
+	struct obj_cgroup *objcg = stock->objcg;
+
+	counters_own();
+	lock(objcg_lock(objcg));
+	__publish(stock, 0);
+	list_del_init(&stock->list);
+	WRITE_ONCE(objcg->nr_stocks, objcg->nr_stocks - 1);
+	empty(stock);
+	stock->objcg = NULL;
+	unlock(objcg_lock(objcg));
 	obj_cgroup_put(objcg);
 }
 
