@@ -4,9 +4,6 @@
 #include "alloc/slab/heap.h"
 #include "alloc/slab/task.h"
 
-/* What one may have had in hand: the objects it was carving. */
-#define LOST_MAX ((int64_t)(8 * KMALLOC_MAX_CACHE_SIZE))
-
 /* Threads that a fork left behind, each in the middle of one call at most. */
 static uint32_t lost_threads; /* cgroup_lock */
 
@@ -102,7 +99,7 @@ static void recover_heaps(void)
 	}
 }
 
-/* Objects that a lost thread had charged but not taken, or the reverse. */
+/* What the lost threads had charged but not taken, or the reverse: a span may be of any size. */
 static void settle_lost(struct obj_cgroup *objcg, void *arg)
 {
 	struct obj_stock_totals totals = {0};
@@ -113,7 +110,7 @@ static void settle_lost(struct obj_cgroup *objcg, void *arg)
 	obj_cgroup_sum_stocks(objcg, &totals);
 	unlock(objcg_lock(objcg));
 	off = totals.live - objcg->counted_bytes - objcg->counted_span - totals.manual;
-	if (!off || off > LOST_MAX * lost_threads || -off > LOST_MAX * lost_threads)
+	if (!off)
 		return;
 	atomic_sub(&objcg->live_base, off);
 	obj_cgroup_return_bytes(objcg, off);
