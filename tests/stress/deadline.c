@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/stress/deadline.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tests/stress/check.h"
+
+#define DEFAULT_SECONDS 5
+
+static uint64_t end_ms; /* const after deadline_start() */
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void deadline_start(int argc, char **argv)
+{
+	double seconds = DEFAULT_SECONDS;
+
+	if (argc == 3 && !strcmp(argv[1], "--seconds"))
+		seconds = atof(argv[2]);
+	else
+		CHECK(argc == 1, "usage: %s [--seconds N]", argv[0]);
+	end_ms = now_ms() + (uint64_t)(seconds * 1000);
+}
+
+bool deadline_passed(void)
+{
+	return now_ms() >= end_ms;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* How long a stress program runs: --seconds N, 5 without. */
+#ifndef TESTS_STRESS_DEADLINE_H
+#define TESTS_STRESS_DEADLINE_H
+
+#include <stdbool.h>
+
+void deadline_start(int argc, char **argv);
+bool deadline_passed(void);
+
+#endif

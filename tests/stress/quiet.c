@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/stress/quiet.h"
+
+#include <time.h>
+
+#include "accounting/obj_stock.h"
+#include "alloc/pages/page_run.h"
+#include "tests/stress/check.h"
+
+#define WATCH_PAUSE_NS 20000000
+
+void quiet_verify(struct mem_cgroup *memcg)
+{
+	struct mem_cgroup_identity sum;
+	int err = mem_cgroup_verify(memcg, &sum);
+
+	CHECK(!err, "'%s': usage %ld, objects %ld, spans %ld, stocks %ld, leftovers %ld",
+	      mem_cgroup_name(memcg), (long)sum.usage, (long)sum.object_bytes, (long)sum.span_bytes,
+	      (long)sum.stock_bytes, (long)sum.leftover_bytes);
+}
+
+void quiet_watch(void)
+{
+	const struct timespec pause = {.tv_nsec = WATCH_PAUSE_NS};
+
+	quiet_verify(mem_cgroup_root());
+	nanosleep(&pause, NULL);
+}
+
+static int count_group(struct mem_cgroup *memcg, void *arg)
+{
+	unsigned int *nr = arg;
+
+	(void)memcg;
+	(*nr)++;
+	return 0;
+}
+
+/* A removed group keeps its record for as long as somebody refers to it. */
+static void check_no_dying_groups(void)
+{
+	const struct counters_header *header = counters_header();
+	const struct counters_record *record = (const void *)header;
+	unsigned int online = 0, used = 0;
+
+	rcu_barrier();
+	mem_cgroup_walk(mem_cgroup_root(), count_group, &online);
+	for (uint32_t i = 0; i < header->nr_records; i++)
+		used += record[1 + i].state != COUNTERS_UNUSED;
+	CHECK(used == online, "%u records, %u groups", used, online);
+}
+
+void quiet_end(void)
+{
+	struct mem_cgroup *root = mem_cgroup_root();
+	struct mem_cgroup_stat stat = {.size = sizeof(stat)};
+
+	rcu_barrier();
+	quiet_verify(root);
+	memcg_drain_stocks(root);
+	quiet_verify(root);
+	CHECK(mem_cgroup_usage(root) == 0, "%lu bytes", (unsigned long)mem_cgroup_usage(root));
+	CHECK(!mem_cgroup_stat(root, &stat), "stat");
+	CHECK(stat.objects == 0, "%lu objects", (unsigned long)stat.objects);
+	CHECK(stat.object_bytes == 0, "%lu bytes", (unsigned long)stat.object_bytes);
+	CHECK(stat.span_bytes == 0, "%lu bytes", (unsigned long)stat.span_bytes);
+	check_no_dying_groups();
+	page_runs_validate();
+}

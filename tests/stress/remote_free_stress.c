@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads allocate in groups of their own and leave what they made in places
+ * that all share; who puts something there frees what he finds. So nearly every
+ * free is from elsewhere, often of a thread or a heap that has gone.
+ */
+#include <cgslab/slab.h>
+
+#include "tests/stress/check.h"
+#include "tests/stress/crew.h"
+#include "tests/stress/deadline.h"
+#include "tests/stress/pattern.h"
+#include "tests/stress/quiet.h"
+
+#define THREADS 4
+#define PLACES 512
+#define LIFE 4000
+#define LIMIT (2ul << 20)
+#define LARGEST (160ul << 10)
+
+/* At the start of each block. */
+struct parcel {
+	size_t size;
+	uint64_t owner;
+};
+
+static struct mem_cgroup *top, *groups[THREADS];
+static struct parcel *places[PLACES];
+static unsigned long refused, made;
+
+static struct parcel *parcel_make(struct random *random)
+{
+	size_t size = sizeof(struct parcel) + random_size(random, LARGEST);
+	struct parcel *parcel = kmalloc(size, GFP_KERNEL);
+
+	if (!parcel) {
+		__atomic_add_fetch(&refused, 1, __ATOMIC_RELAXED);
+		return NULL;
+	}
+	__atomic_add_fetch(&made, 1, __ATOMIC_RELAXED);
+	parcel->size = size;
+	parcel->owner = pattern_owner();
+	pattern_fill(parcel + 1, size - sizeof(*parcel), parcel->owner);
+	return parcel;
+}
+
+static void parcel_free(struct parcel *parcel)
+{
+	if (!parcel)
+		return;
+	pattern_check(parcel + 1, parcel->size - sizeof(*parcel), parcel->owner);
+	kfree(parcel);
+}
+
+static void life(unsigned int place, struct random *random)
+{
+	set_active_memcg(groups[place]);
+	for (int i = 0; i < LIFE; i++) {
+		struct parcel *parcel = parcel_make(random);
+		struct parcel **slot = &places[random_below(random, PLACES)];
+
+		parcel_free(__atomic_exchange_n(slot, parcel, __ATOMIC_ACQ_REL));
+		/* A thread may also end, or leave, with nothing of its own alive. */
+		if (random_chance(random, 1000))
+			set_active_memcg(groups[random_below(random, THREADS)]);
+	}
+}
+
+static void free_all(void)
+{
+	for (int i = 0; i < PLACES; i++)
+		parcel_free(places[i]);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct crew crews[] = {{THREADS, life}, {0, NULL}};
+
+	deadline_start(argc, argv);
+	top = mem_cgroup_create(NULL, "top");
+	for (int i = 0; i < THREADS; i++) {
+		char name[] = {(char)('a' + i), '\0'};
+
+		groups[i] = mem_cgroup_create(top, name);
+		mem_cgroup_set_max(groups[i], LIMIT);
+	}
+	mem_cgroup_set_max(top, LIMIT * THREADS * 3 / 4);
+	crew_run(crews, quiet_watch);
+
+	crew_run_once(free_all);
+	for (int i = 0; i < THREADS; i++) {
+		CHECK(!mem_cgroup_rmdir(groups[i]), "rmdir of group %d", i);
+		mem_cgroup_put(groups[i]);
+	}
+	quiet_verify(top);
+	CHECK(mem_cgroup_usage(top) == 0, "%lu bytes", (unsigned long)mem_cgroup_usage(top));
+	CHECK(!mem_cgroup_rmdir(top), "rmdir of top");
+	mem_cgroup_put(top);
+	quiet_end();
+	printf("%lu made, %lu refused\n", made, refused);
+	CHECK(refused && made > refused, "limits do not bite");
+	return 0;
+}
