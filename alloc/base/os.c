@@ -147,17 +147,10 @@ int os_move(void *from, void *to, size_t len)
 	int saved_errno = errno;
 	int ret = 0;
 
-	if (mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED)
+	/* Never a hole at @from, not for a moment: another thread's mmap() could get it. */
+	if (mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) ==
+	    MAP_FAILED)
 		ret = -ENOMEM;
-	else if (mmap(from, len, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
-		      0) == MAP_FAILED) {
-		/* No hole may stay behind: put the pages back. */
-		mremap(to, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, from);
-		mmap(to, len, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-		ret = -ENOMEM;
-	}
 	errno = saved_errno;
 	return ret;
 }

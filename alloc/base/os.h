@@ -52,7 +52,7 @@ void os_purge(void *addr, size_t len);
 /*
  * Moves the pages of [@from, @from + @len) to @to without copying them; both
  * ranges lie in committed areas. @from stays usable and reads as zero.
- * Returns 0, or -ENOMEM with nothing moved.
+ * Returns 0, or -ENOMEM with nothing moved; always that before Linux 5.7.
  */
 int os_move(void *from, void *to, size_t len);
 
