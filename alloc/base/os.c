@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "alloc/base/atomic.h"
+#include "alloc/base/message.h"
 
 #define AREA_ALIGN (4ul << 20)
 
@@ -132,6 +133,12 @@ void os_area_release(struct os_area *area)
 	errno = saved_errno;
 }
 
+/* Whether all of it is mapped, by anybody. */
+static bool is_mapped(void *addr, size_t len)
+{
+	return madvise(addr, len, MADV_NORMAL) == 0;
+}
+
 void os_purge(void *addr, size_t len)
 {
 	int saved_errno = errno;
@@ -142,17 +149,39 @@ void os_purge(void *addr, size_t len)
 	errno = saved_errno;
 }
 
+/* A fresh mapping in place of what is there, or where nothing is. */
+static bool map_anew(void *addr, size_t len, int how)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | how;
+
+	return mmap(addr, len, PROT_READ | PROT_WRITE, flags, -1, 0) == addr;
+}
+
 int os_move(void *from, void *to, size_t len)
 {
+	const int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
 	int saved_errno = errno;
 	int ret = 0;
 
-	/* Never a hole at @from, not for a moment: another thread's mmap() could get it. */
-	if (mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) ==
-	    MAP_FAILED)
+	/* The kernel unmaps the target first, and refuses afterwards. */
+	if (address_space_is_limited())
+		return -ENOMEM;
+	if (mremap(from, len, len, flags, to) == MAP_FAILED) {
 		ret = -ENOMEM;
+		if (!map_anew(to, len, MAP_FIXED_NOREPLACE) && !is_mapped(to, len))
+			die("a page run was lost: the kernel took it and gave nothing for it");
+	}
 	errno = saved_errno;
 	return ret;
+}
+
+void os_renew(void *addr, size_t len)
+{
+	int saved_errno = errno;
+
+	if (!map_anew(addr, len, MAP_FIXED))
+		os_purge(addr, len);
+	errno = saved_errno;
 }
 
 int os_membarrier(void)

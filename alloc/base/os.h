@@ -57,6 +57,12 @@ void os_purge(void *addr, size_t len);
 int os_move(void *from, void *to, size_t len);
 
 /*
+ * A fresh mapping for pages that os_move() brought: they read as zero, and the
+ * kernel can join them with their neighbours again.
+ */
+void os_renew(void *addr, size_t len);
+
+/*
  * A full barrier in every running thread of the process: what they stored
  * before it is visible after it, what they load after it is fresh.
  * Returns 0, or -ENOSYS where the kernel has none.

@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <malloc.h>
 #include <stdio.h>
+#include <unistd.h>
 
-#include "alloc/base/message.h"
 #include "alloc/base/meta.h"
 #include "alloc/base/os.h"
 #include "alloc/pages/page_run.h"
@@ -104,8 +104,8 @@ EXPORT void malloc_stats(void)
 	struct totals totals;
 
 	get_totals(&totals);
-	warn("mapped %zu live %zu free %zu objects %zu metadata %zu", totals.mapped, totals.live,
-	     totals.free, totals.objects, totals.metadata);
+	dprintf(STDERR_FILENO, "mapped %zu live %zu free %zu objects %zu metadata %zu\n",
+		totals.mapped, totals.live, totals.free, totals.objects, totals.metadata);
 }
 
 /* Every parameter is glibc's own; they are taken and have no effect. */

@@ -17,7 +17,7 @@ typedef void (*new_handler)(void);
  * throws or ends the program; without a handler throws std::bad_alloc. This
  * file is compiled with -fexceptions, so that they pass.
  */
-static bool make_room(bool nothrow)
+static void make_room(void)
 {
 	new_handler (*get_new_handler)(void) =
 		(new_handler(*)(void))dlsym(RTLD_DEFAULT, "_ZSt15get_new_handlerv");
@@ -27,65 +27,91 @@ static bool make_room(bool nothrow)
 
 	if (handler) {
 		handler();
-		return true;
+		return;
 	}
-	if (nothrow)
-		return false;
 	if (throw_bad_alloc)
 		throw_bad_alloc();
 	die("operator new: out of memory, and no C++ runtime to throw");
 }
 
-static noinline void *new_slow(size_t size, size_t align, bool nothrow)
+static noinline void *new_slow(size_t size, size_t align)
 {
 	void *ptr = NULL;
 
-	while (!ptr && make_room(nothrow))
+	while (!ptr) {
+		make_room();
 		ptr = align ? kmalloc_aligned(align, size, GFP_KERNEL)
 			    : kmalloc_fast(size, GFP_KERNEL);
+	}
 	return ptr;
 }
 
-static __always_inline_fn void *new_fast(size_t size, bool nothrow)
+static __always_inline_fn void *new_fast(size_t size)
 {
 	void *ptr = kmalloc_fast(size, GFP_KERNEL);
 
-	return likely(ptr) ? ptr : new_slow(size, 0, nothrow);
+	return likely(ptr) ? ptr : new_slow(size, 0);
 }
 
-static __always_inline_fn void *new_aligned(size_t size, size_t align, bool nothrow)
+static __always_inline_fn void *new_aligned(size_t size, size_t align)
 {
 	void *ptr = kmalloc_aligned(align, size, GFP_KERNEL);
 
-	return likely(ptr) ? ptr : new_slow(size, align, nothrow);
+	return likely(ptr) ? ptr : new_slow(size, align);
+}
+
+/*
+ * Who asked for no exception: the C++ runtime's function of the same name calls
+ * the throwing one, ours, and catches what it throws; C cannot.
+ */
+static noinline void *nothrow_slow(const char *symbol, size_t size, const void *tag)
+{
+	void *(*next)(size_t, const void *) =
+		(void *(*)(size_t, const void *))dlsym(RTLD_NEXT, symbol);
+
+	return next ? next(size, tag) : NULL;
+}
+
+static noinline void *nothrow_aligned_slow(const char *symbol, size_t size, size_t align,
+					   const void *tag)
+{
+	void *(*next)(size_t, size_t, const void *) =
+		(void *(*)(size_t, size_t, const void *))dlsym(RTLD_NEXT, symbol);
+
+	return next ? next(size, align, tag) : NULL;
 }
 
 #define CXX(name) __asm__(#name) __attribute__((visibility("default")))
 
-/* _Zn: w for new, a for new[]; the tag of nothrow is a reference, unused. */
+/* _Zn: w for new, a for new[]; the tag of nothrow is a reference. */
 #define DEFINE_NEW(op, suffix)                                                                     \
 	void *cxx_##suffix(size_t size) CXX(_Zn##op##m);                                           \
 	void *cxx_##suffix(size_t size)                                                            \
 	{                                                                                          \
-		return new_fast(size, false);                                                      \
+		return new_fast(size);                                                             \
 	}                                                                                          \
 	void *cxx_##suffix##_nothrow(size_t size, const void *tag) CXX(_Zn##op##mRKSt9nothrow_t);  \
 	void *cxx_##suffix##_nothrow(size_t size, const void *tag)                                 \
 	{                                                                                          \
-		(void)tag;                                                                         \
-		return new_fast(size, true);                                                       \
+		void *ptr = kmalloc_fast(size, GFP_KERNEL);                                        \
+                                                                                                   \
+		return likely(ptr) ? ptr : nothrow_slow("_Zn" #op "mRKSt9nothrow_t", size, tag);   \
 	}                                                                                          \
 	void *cxx_##suffix##_aligned(size_t size, size_t align) CXX(_Zn##op##mSt11align_val_t);    \
 	void *cxx_##suffix##_aligned(size_t size, size_t align)                                    \
 	{                                                                                          \
-		return new_aligned(size, align, false);                                            \
+		return new_aligned(size, align);                                                   \
 	}                                                                                          \
 	void *cxx_##suffix##_aligned_nothrow(size_t size, size_t align, const void *tag)           \
 		CXX(_Zn##op##mSt11align_val_tRKSt9nothrow_t);                                      \
 	void *cxx_##suffix##_aligned_nothrow(size_t size, size_t align, const void *tag)           \
 	{                                                                                          \
-		(void)tag;                                                                         \
-		return new_aligned(size, align, true);                                             \
+		void *ptr = kmalloc_aligned(align, size, GFP_KERNEL);                              \
+                                                                                                   \
+		return likely(ptr)                                                                 \
+			       ? ptr                                                               \
+			       : nothrow_aligned_slow("_Zn" #op "mSt11align_val_tRKSt9nothrow_t",  \
+						      size, align, tag);                           \
 	}
 
 DEFINE_NEW(w, new)

@@ -23,15 +23,16 @@ void *kmalloc_large(size_t size, size_t align, gfp_t gfp, bool *zeroed)
 {
 	struct heap *heap;
 	struct slab *span;
+	bool is_zero;
 
 	if (size > PTRDIFF_MAX || !(heap = task_begin_heap()))
 		return slab_alloc_refused();
-	span = span_create(heap->stock.objcg, gfp, pages_for(size), align);
+	span = span_create(heap->stock.objcg, gfp, pages_for(size), align, &is_zero);
 	task_end_heap(heap);
 	if (!span)
 		return slab_alloc_refused();
 	if (zeroed)
-		*zeroed = span->zeroed;
+		*zeroed = is_zero;
 	return span->start;
 }
 

@@ -64,27 +64,27 @@ static void slot_put(struct slab *slab)
 }
 
 /* A slot with its page run, not yet in the page map. */
-static struct slab *slab_get_pages(size_t npages, size_t align)
+static struct slab *slab_get_pages(size_t npages, size_t align, bool *zeroed)
 {
 	struct slab *slab = slot_get();
-	bool zeroed;
 
 	if (!slab)
 		return NULL;
-	slab->start = page_run_alloc(npages, align, &zeroed);
+	slab->start = page_run_alloc(npages, align, zeroed);
 	if (!slab->start) {
 		slot_put(slab);
 		return NULL;
 	}
 	slab->npages = (uint32_t)npages;
-	slab->zeroed = zeroed;
+	slab->moved = false;
 	return slab;
 }
 
 struct slab *slab_create(struct kmem_cache *cache, struct obj_cgroup *objcg, uintptr_t owner,
 			 size_t npages)
 {
-	struct slab *slab = slab_get_pages(npages, 0);
+	bool zeroed;
+	struct slab *slab = slab_get_pages(npages, 0, &zeroed);
 
 	if (!slab)
 		return NULL;
@@ -159,13 +159,14 @@ void slab_destroy(struct slab *slab)
 	}
 }
 
-struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages, size_t align)
+struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages, size_t align,
+			 bool *zeroed)
 {
 	struct slab *span;
 
 	if (obj_cgroup_charge_span(objcg, gfp, npages << PAGE_SHIFT))
 		return NULL;
-	span = slab_get_pages(npages, align);
+	span = slab_get_pages(npages, align, zeroed);
 	if (!span) {
 		obj_cgroup_uncharge_span(objcg, npages << PAGE_SHIFT);
 		return NULL;
@@ -191,6 +192,8 @@ void span_destroy(struct slab *span)
 	/* First: it waits while somebody counts. */
 	obj_cgroup_uncharge_span(objcg, npages << PAGE_SHIFT);
 	page_map_set(start, 1, 0);
+	if (span->moved)
+		os_renew(start, npages << PAGE_SHIFT);
 	slot_put(span);
 	page_run_free(start, npages);
 	obj_cgroup_put(objcg);

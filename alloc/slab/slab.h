@@ -55,7 +55,7 @@ struct slab {
 	char *start;		  /* const */
 	uint8_t kind;		  /* const */
 	uint8_t place;		  /* owner, heap->lock */
-	uint8_t zeroed;		  /* const: carved memory reads as zero */
+	uint8_t moved;		  /* a span's pages came from elsewhere; its user */
 	uint8_t recovered;	  /* owner: see heap_recover() */
 	uint32_t nr;		  /* const: objects; 1 for a span */
 
@@ -150,7 +150,8 @@ void slab_destroy(struct slab *slab);
  * A span: a page run of @npages at @align, charged to @objcg. *@zeroed tells
  * whether it reads as zero. NULL without memory or if the charge is refused.
  */
-struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages, size_t align);
+struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages, size_t align,
+			 bool *zeroed);
 
 /* The caller has set kind to SLAB_SPAN_FREED, so that it happens once. */
 void span_destroy(struct slab *span);

@@ -9,6 +9,14 @@
 #include "alloc/pages/page_run.h"
 #include "alloc/slab/slab.h"
 
+/* Pages of @span that it does not use any more. */
+static void free_pages(struct slab *span, char *start, size_t npages)
+{
+	if (span->moved)
+		os_renew(start, npages << PAGE_SHIFT);
+	page_run_free(start, npages);
+}
+
 static int span_grow(struct slab *span, gfp_t gfp, size_t more)
 {
 	bool zeroed;
@@ -28,7 +36,7 @@ static void span_shrink(struct slab *span, size_t less)
 	/* First: it waits while somebody counts. */
 	obj_cgroup_uncharge_span(span->objcg, less << PAGE_SHIFT);
 	span->npages -= (uint32_t)less;
-	page_run_free(span->start + slab_bytes(span), less);
+	free_pages(span, span->start + slab_bytes(span), less);
 }
 
 int span_resize(struct slab *span, gfp_t gfp, size_t npages)
@@ -57,8 +65,9 @@ void *span_move(struct slab *span, gfp_t gfp, size_t npages)
 		goto uncharge;
 	}
 	page_map_set(old, 1, 0);
-	page_run_free(old, span->npages);
+	free_pages(span, old, span->npages);
 	span->start = new;
+	span->moved = true;
 	span->npages = (uint32_t)npages;
 	page_map_set(new, 1, (uint32_t)(span - slab_table));
 	return new;
