@@ -100,6 +100,15 @@ static void fork_parent(void)
 	call_rcu_after_fork_parent();
 }
 
+/* By a thread that had ended, or by one that looked in for a moment. */
+static void return_borrowed_heap(struct heap *heap)
+{
+	if (READ_ONCE(heap->owner) != HEAP_BORROWED)
+		return;
+	heap->torn = true;
+	heap_return(heap);
+}
+
 static void tear_heap(struct heap *heap)
 {
 	heap->torn = true;
@@ -123,6 +132,7 @@ static void drop_lost_tasks(void)
 		meta_free(task, sizeof(*task));
 		lost++;
 	}
+	for_each_heap(return_borrowed_heap);
 	if (!lost)
 		return;
 	for_each_heap(tear_heap);

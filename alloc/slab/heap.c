@@ -125,6 +125,9 @@ static bool heap_try_claim_of(struct mem_cgroup *memcg, struct heap *heap, struc
 		heap_return(heap);
 		return false;
 	}
+	/* At once: the fast paths do not ask. */
+	if (unlikely(heap->torn))
+		heap_recover(heap);
 	WRITE_ONCE(heap->owner, owner);
 	return true;
 }
