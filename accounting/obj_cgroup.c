@@ -137,6 +137,7 @@ int obj_cgroup_charge_direct(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes)
 
 void obj_cgroup_uncharge_span(struct obj_cgroup *objcg, size_t bytes)
 {
+	counters_own();
 	rcu_take_in_thread();
 	lock(objcg_lock(objcg));
 	account_span(objcg, -(int64_t)bytes);
@@ -146,6 +147,7 @@ void obj_cgroup_uncharge_span(struct obj_cgroup *objcg, size_t bytes)
 
 void obj_cgroup_uncharge_direct(struct obj_cgroup *objcg, size_t bytes, bool manual)
 {
+	counters_own();
 	rcu_take_in_thread();
 	lock(objcg_lock(objcg));
 	atomic_sub(&objcg->live_base, (int64_t)bytes);

@@ -172,6 +172,7 @@ void obj_stock_flush(struct obj_stock *stock)
 {
 	int64_t pages;
 
+	counters_own();
 	lock(&stock->lock);
 	set_limit(stock, stock->limit + stock->revoked);
 	stock->revoked = 0;
@@ -263,6 +264,7 @@ void memcg_drain_stocks(struct mem_cgroup *memcg)
 {
 	struct mem_cgroup *pos;
 
+	counters_own();
 	lock(&cgroup_lock);
 	for_each_memcg (pos, memcg)
 		memcg_for_each_objcg(pos, revoke_begin_all, NULL);
