@@ -12,7 +12,16 @@ static void raise_peak(struct counters_record *record, int64_t usage)
 		;
 }
 
-static bool try_charge_one(struct page_counter *counter, int64_t pages)
+static void uncharge_one(struct counters_record *record, int64_t pages)
+{
+	int64_t usage = atomic_sub(&record->usage, pages);
+
+	if (unlikely(usage < 0))
+		die("page counter of '%s' fell to %ld pages", record->name, (long)usage);
+}
+
+/* Returns the usage with the pages, or -1 if there is no room for them. */
+static int64_t try_charge_one(struct page_counter *counter, int64_t pages)
 {
 	struct counters_record *record = counter->record;
 	int64_t usage = READ_ONCE(record->usage);
@@ -21,37 +30,37 @@ static bool try_charge_one(struct page_counter *counter, int64_t pages)
 		/* A limit does not bind the root. */
 		if (counter->parent && usage + pages > READ_ONCE(record->max)) {
 			atomic_add(&record->failcnt, 1);
-			return false;
+			return -1;
 		}
 	} while (!cmpxchg_relaxed(&record->usage, &usage, usage + pages));
-	raise_peak(record, usage + pages);
-	return true;
+	return usage + pages;
 }
 
-static void uncharge_below(struct page_counter *counter, const struct page_counter *end,
-			   int64_t pages)
+/*
+ * From @counter up to the root. The peaks are raised on the way back, when the
+ * pages are granted: what is refused above was never used below.
+ */
+static bool try_charge_from(struct page_counter *counter, int64_t pages, struct page_counter **fail)
 {
-	for (; counter != end; counter = counter->parent) {
-		int64_t usage = atomic_sub(&counter->record->usage, pages);
+	int64_t usage = try_charge_one(counter, pages);
 
-		if (unlikely(usage < 0))
-			die("page counter of '%s' fell to %ld pages", counter->record->name,
-			    (long)usage);
+	if (usage < 0) {
+		*fail = counter;
+		return false;
 	}
+	if (counter->parent && !try_charge_from(counter->parent, pages, fail)) {
+		uncharge_one(counter->record, pages);
+		return false;
+	}
+	raise_peak(counter->record, usage);
+	return true;
 }
 
 bool page_counter_try_charge(struct page_counter *counter, int64_t pages,
 			     struct page_counter **fail)
 {
 	counters_own();
-	for (struct page_counter *c = counter; c; c = c->parent) {
-		if (!try_charge_one(c, pages)) {
-			uncharge_below(counter, c, pages);
-			*fail = c;
-			return false;
-		}
-	}
-	return true;
+	return try_charge_from(counter, pages, fail);
 }
 
 void page_counter_charge(struct page_counter *counter, int64_t pages)
@@ -64,7 +73,8 @@ void page_counter_charge(struct page_counter *counter, int64_t pages)
 void page_counter_uncharge(struct page_counter *counter, int64_t pages)
 {
 	counters_own();
-	uncharge_below(counter, NULL, pages);
+	for (; counter; counter = counter->parent)
+		uncharge_one(counter->record, pages);
 }
 
 int64_t page_counter_margin(const struct page_counter *counter)
