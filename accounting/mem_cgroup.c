@@ -306,7 +306,8 @@ int mem_cgroup_walk(struct mem_cgroup *root, int (*fn)(struct mem_cgroup *memcg,
 	struct mem_cgroup *top = pos;
 	int ret = 0;
 
-	mem_cgroup_get(pos);
+	if (!mem_cgroup_tryget_online(pos))
+		return 0;
 	while (pos) {
 		struct mem_cgroup *next;
 
