@@ -29,7 +29,7 @@ size_t os_page_size(void)
 	return READ_ONCE(page_size);
 }
 
-static bool address_space_is_limited(void)
+bool os_address_space_is_limited(void)
 {
 	struct rlimit limit;
 
@@ -75,7 +75,7 @@ int os_area_init(struct os_area *area, size_t size, size_t least)
 	int ret = 0;
 
 	area->committed = 0;
-	if (address_space_is_limited()) {
+	if (os_address_space_is_limited()) {
 		ret = area_place(area, size);
 	} else {
 		while (!area_reserve(area, size)) {
@@ -164,7 +164,7 @@ int os_move(void *from, void *to, size_t len)
 	int ret = 0;
 
 	/* The kernel unmaps the target first, and refuses afterwards. */
-	if (address_space_is_limited())
+	if (os_address_space_is_limited())
 		return -ENOMEM;
 	if (mremap(from, len, len, flags, to) == MAP_FAILED) {
 		ret = -ENOMEM;

@@ -15,6 +15,9 @@
 /* The kernel's page size: PAGE_SIZE or a multiple. Const after the first call. */
 size_t os_page_size(void);
 
+/* Whether RLIMIT_AS is set. */
+bool os_address_space_is_limited(void);
+
 /*
  * A contiguous piece of address space that grows at its end. Where address
  * space is free it is reserved whole at once; under RLIMIT_AS, or where the

@@ -8,10 +8,7 @@
 #include "alloc/slab/fast.h"
 #include "alloc/slab/task.h"
 
-/* Spans of at least so many pages grow by moving their pages. */
-#define MOVE_PAGES 32
-
-/* A shrinking span gives its tail back if that is a quarter or more. */
+/* A shrinking span gives its tail back if that is more than a quarter. */
 #define TRIM_SHIFT 2
 
 static size_t pages_for(size_t size)
@@ -107,37 +104,28 @@ static void *realloc_copy(void *block, size_t old, size_t size, gfp_t gfp, const
 	return new;
 }
 
-static void *realloc_in_place(void *block, struct slab *span, size_t npages, gfp_t gfp)
+/* Whether a span may keep its length for a smaller size. */
+static bool is_close(const struct slab *span, size_t npages)
 {
-	return span_resize(span, gfp, npages) ? NULL : block;
+	return npages <= span->npages && span->npages - npages <= span->npages >> TRIM_SHIFT;
 }
 
 void *kmalloc_resize(void *block, size_t size, gfp_t gfp, const char *caller)
 {
 	struct slab *slab = live_slab(block, caller);
 	size_t old = slab_block_size(slab);
-	size_t npages;
 	void *moved;
 
 	if (size > PTRDIFF_MAX)
 		return slab_alloc_refused();
-	if (slab->kind != SLAB_SPAN) {
-		if (size <= old && size > old / 2)
-			return block;
-		return realloc_copy(block, old, size, gfp, caller);
-	}
-	npages = pages_for(size);
-	if (npages == slab->npages || (npages < slab->npages && size > KMALLOC_MAX_CACHE_SIZE &&
-				       slab->npages - npages < slab->npages >> TRIM_SHIFT))
+	if (slab->kind != SLAB_SPAN && size <= old && size > old / 2)
 		return block;
-	if (size <= KMALLOC_MAX_CACHE_SIZE)
+	if (slab->kind != SLAB_SPAN || size <= KMALLOC_MAX_CACHE_SIZE)
 		return realloc_copy(block, old, size, gfp, caller);
-	if (realloc_in_place(block, slab, npages, gfp))
+	if (is_close(slab, pages_for(size)))
 		return block;
-	if (slab->npages < MOVE_PAGES)
-		return realloc_copy(block, old, size, gfp, caller);
-	moved = span_move(slab, gfp, npages);
-	return moved ? moved : realloc_copy(block, old, size, gfp, caller);
+	moved = span_resize(slab, gfp, pages_for(size));
+	return moved ? moved : slab_alloc_refused();
 }
 
 /* ---- The API -------------------------------------------------------------- */

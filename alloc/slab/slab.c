@@ -176,6 +176,7 @@ struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages, siz
 	span->cache = NULL;
 	span->size = 0;
 	span->nr = 1;
+	span->capacity = (uint32_t)npages;
 	span->carved = 1;
 	WRITE_ONCE(span->kind, SLAB_SPAN);
 	/* Only the first page: pointers into a span are not its own. */
@@ -186,11 +187,11 @@ struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages, siz
 void span_destroy(struct slab *span)
 {
 	struct obj_cgroup *objcg = span->objcg;
-	size_t npages = span->npages;
+	size_t npages = span->capacity;
 	char *start = span->start;
 
 	/* First: it waits while somebody counts. */
-	obj_cgroup_uncharge_span(objcg, npages << PAGE_SHIFT);
+	obj_cgroup_uncharge_span(objcg, slab_bytes(span));
 	page_map_set(start, 1, 0);
 	if (span->moved)
 		os_renew(start, npages << PAGE_SHIFT);

@@ -45,9 +45,12 @@ struct slab {
 	 * the owner; others compare it only with their own.
 	 */
 	uintptr_t owner;
-	void *free;		  /* owner; with heap->lock for others */
-	uint32_t countdown;	  /* owner's frees until slab_event() */
-	uint32_t reserve;	  /* owner, heap->lock */
+	void *free;	    /* owner; with heap->lock for others */
+	uint32_t countdown; /* owner's frees until slab_event() */
+	union {
+		uint32_t reserve;  /* owner, heap->lock */
+		uint32_t capacity; /* a span's: pages of its run; its user */
+	};
 	uint32_t size;		  /* const: bytes an object is charged */
 	uint32_t carved;	  /* owner, heap->lock */
 	struct obj_cgroup *objcg; /* const; holds a reference */
@@ -156,14 +159,12 @@ struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages, siz
 /* The caller has set kind to SLAB_SPAN_FREED, so that it happens once. */
 void span_destroy(struct slab *span);
 
-/* Another length at the same place. Returns 0, -ENOMEM or -ENOSPC (no room). */
-int span_resize(struct slab *span, gfp_t gfp, size_t npages);
-
 /*
- * A greater length elsewhere; the pages are moved, not copied, and only the
- * difference is charged. NULL if refused, with the span as it was.
+ * Another length, at the same place or elsewhere: the content is moved, and only
+ * the difference is charged. Returns the new address, or NULL with the span as
+ * it was.
  */
-void *span_move(struct slab *span, gfp_t gfp, size_t npages);
+void *span_resize(struct slab *span, gfp_t gfp, size_t npages);
 
 /* Live objects of a slab of objects, counted; exact while nothing changes. */
 uint32_t slab_count_live(const struct slab *slab);
