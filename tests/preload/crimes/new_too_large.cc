@@ -8,7 +8,7 @@ template <typename Allocate> static void throws(Allocate allocate)
 	bool thrown = false;
 
 	try {
-		allocate();
+		opaque(allocate()); /* lest the compiler leave it out */
 	} catch (const std::bad_alloc &) {
 		thrown = true;
 	}
