@@ -48,6 +48,7 @@ static uint64_t value_of(const char *file, const char *key)
 			return value;
 	}
 	cr_assert_fail("%s has no %s", file, key);
+	return 0;
 }
 
 Test(files, numbers, .init = make)
