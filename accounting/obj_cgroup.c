@@ -35,7 +35,7 @@ struct obj_cgroup *obj_cgroup_alloc(struct mem_cgroup *memcg)
 
 struct mem_cgroup *obj_cgroup_memcg(struct obj_cgroup *objcg)
 {
-	return rcu_dereference(objcg->memcg);
+	return load_acquire(&objcg->memcg); /* pairs with reparent_one() */
 }
 
 struct mem_cgroup *get_mem_cgroup_from_objcg(struct obj_cgroup *objcg)
@@ -194,7 +194,7 @@ static void reparent_one(struct obj_cgroup *objcg, struct mem_cgroup *memcg,
 	mem_cgroup_get(parent); /* the objcg's, in place of memcg's */
 	lock(objcg_lock(objcg));
 	move_records(objcg, memcg, parent);
-	rcu_assign_pointer(objcg->memcg, parent);
+	store_release(&objcg->memcg, parent); /* pairs with obj_cgroup_memcg() */
 	unlock(objcg_lock(objcg));
 	list_add_tail(&objcg->list, &parent->objcg_list);
 }
@@ -239,12 +239,13 @@ static void objcg_free_rcu(struct rcu_head *rcu)
 static void obj_cgroup_release(struct obj_cgroup *objcg)
 {
 	struct mem_cgroup *memcg;
-	int64_t bytes = objcg->nr_charged_bytes + objcg->live_base;
+	int64_t bytes;
 
+	lock(&cgroup_lock); /* until then, who drains finds it on its list */
+	bytes = objcg->nr_charged_bytes + objcg->live_base;
 	if (bytes & (int64_t)(PAGE_SIZE - 1))
 		die("obj_cgroup released with %ld bytes charged and not returned",
 		    (long)objcg->live_base);
-	lock(&cgroup_lock);
 	memcg = objcg->memcg;
 	if (bytes)
 		page_counter_uncharge(&memcg->memory, bytes >> PAGE_SHIFT);

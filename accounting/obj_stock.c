@@ -331,7 +331,7 @@ void memcg_thaw_stocks(struct mem_cgroup *memcg)
 	obj_cgroups_fork_done();
 }
 
-void obj_cgroup_sum_stocks(struct obj_cgroup *objcg, struct obj_stock_totals *totals)
+__racy_fn void obj_cgroup_sum_stocks(struct obj_cgroup *objcg, struct obj_stock_totals *totals)
 {
 	struct obj_stock *stock;
 

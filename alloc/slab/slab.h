@@ -89,7 +89,7 @@ static __always_inline_fn struct slab *slab_of(const void *addr)
 	return &slab_table[page_map_get(addr)];
 }
 
-static inline size_t slab_bytes(const struct slab *slab)
+static __always_inline_fn size_t slab_bytes(const struct slab *slab)
 {
 	return (size_t)slab->npages << PAGE_SHIFT;
 }
