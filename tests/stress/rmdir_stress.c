@@ -80,7 +80,7 @@ static struct mem_cgroup *get_group(struct random *random)
 	struct mem_cgroup *memcg;
 
 	rcu_read_lock();
-	memcg = rcu_dereference(slots[random_below(random, SLOTS)]);
+	memcg = __atomic_load_n(&slots[random_below(random, SLOTS)], __ATOMIC_ACQUIRE);
 	if (memcg && !mem_cgroup_tryget_online(memcg))
 		memcg = NULL;
 	rcu_read_unlock();
@@ -137,7 +137,7 @@ static void raze(struct mem_cgroup **slot)
 	int err;
 
 	rcu_read_lock();
-	memcg = rcu_dereference(*slot);
+	memcg = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
 	if (memcg && !mem_cgroup_tryget_online(memcg))
 		memcg = NULL;
 	rcu_read_unlock();
@@ -146,7 +146,7 @@ static void raze(struct mem_cgroup **slot)
 	err = mem_cgroup_rmdir(memcg);
 	CHECK(!err || err == -EBUSY || err == -ENODEV, "rmdir: %d", err);
 	if (!err) {
-		rcu_assign_pointer(*slot, NULL);
+		__atomic_store_n(slot, NULL, __ATOMIC_RELEASE);
 		__atomic_add_fetch(&removed, 1, __ATOMIC_RELAXED);
 		mem_cgroup_put(memcg); /* the slot's */
 	}
