@@ -1,0 +1,21 @@
+#!/bin/sh
+# The symbols that the shared library offers are those of the list, no more and
+# no less: a program that links it, or is preloaded with it, sees nothing else.
+# Usage: exports_test.sh LIBRARY EXPECTED
+set -eu
+
+library=$1
+expected=$2
+found=$(mktemp)
+trap 'rm -f "$found"' EXIT
+
+nm -D --defined-only --extern-only "$library" | awk '{ print $3 }' | LC_ALL=C sort > "$found"
+if ! diff -u "$expected" "$found"; then
+	echo "The symbols of $library are not those of $expected." >&2
+	exit 1
+fi
+# An exported variable, or a weak function, would be another kind of promise.
+if nm -D --defined-only --extern-only "$library" | grep -v ' T '; then
+	echo "The symbols above are not plain functions." >&2
+	exit 1
+fi
