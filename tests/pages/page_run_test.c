@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+#include <criterion/criterion.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "alloc/base/os.h"
+#include "alloc/pages/page_map.h"
+#include "alloc/pages/page_run.h"
+
+#define RUNS  300
+#define STEPS 20000
+
+/* What was handed out, and the page numbers it must not share. */
+static struct run {
+	char *addr;
+	size_t npages;
+	unsigned char mark;
+} runs[RUNS];
+
+static uint64_t state = 1;
+
+static uint32_t below(uint32_t n)
+{
+	state = state * 6364136223846793005ull + 1442695040888963407ull;
+	return (uint32_t)((state >> 32) * n >> 32);
+}
+
+static void init(void)
+{
+	cr_assert_eq(page_runs_init(), 0);
+}
+
+static size_t total(void)
+{
+	size_t npages = 0;
+
+	for (int i = 0; i < RUNS; i++)
+		npages += runs[i].npages;
+	return npages;
+}
+
+static void check_books(void)
+{
+	struct page_run_stats stats;
+
+	page_runs_validate();
+	page_runs_stats(&stats);
+	cr_assert_eq(stats.used, total(), "%zu pages used, not %zu", stats.used, total());
+	cr_assert_leq(stats.used + stats.dirty, stats.mapped);
+}
+
+/* Writes to both ends of each page. */
+static void mark(char *addr, size_t npages, unsigned char with)
+{
+	for (size_t i = 0; i < npages; i++) {
+		addr[i * PAGE_SIZE] = (char)with;
+		addr[(i + 1) * PAGE_SIZE - 1] = (char)with;
+	}
+}
+
+static void check_mark(const char *addr, size_t npages, unsigned char with)
+{
+	for (size_t i = 0; i < npages; i++) {
+		cr_assert_eq((unsigned char)addr[i * PAGE_SIZE], with);
+		cr_assert_eq((unsigned char)addr[(i + 1) * PAGE_SIZE - 1], with);
+	}
+}
+
+static void check_zero(const char *addr, size_t npages)
+{
+	static const char zeroes[PAGE_SIZE];
+
+	for (size_t i = 0; i < npages; i++)
+		cr_assert_eq(memcmp(addr + i * PAGE_SIZE, zeroes, PAGE_SIZE), 0,
+			     "page %zu of %zu is not zero", i, npages);
+}
+
+static size_t some_length(void)
+{
+	return 1 + below(below(4) ? 20 : 600);
+}
+
+static void run_alloc(struct run *run)
+{
+	size_t npages = some_length();
+	size_t align = below(4) ? 0 : PAGE_SIZE << below(10);
+	bool zeroed = false;
+
+	run->addr = page_run_alloc(npages, align, &zeroed);
+	cr_assert_not_null(run->addr);
+	cr_assert_eq((size_t)run->addr % (align ? align : PAGE_SIZE), 0);
+	if (zeroed)
+		check_zero(run->addr, npages);
+	run->npages = npages;
+	run->mark = (unsigned char)(1 + below(255));
+	mark(run->addr, npages, run->mark);
+}
+
+static void run_free(struct run *run)
+{
+	check_mark(run->addr, run->npages, run->mark);
+	page_run_free(run->addr, run->npages);
+	run->npages = 0;
+}
+
+static void run_extend(struct run *run)
+{
+	size_t more = some_length();
+	bool zeroed = false;
+
+	if (!page_run_extend(run->addr, run->npages, more, &zeroed))
+		return;
+	if (zeroed)
+		check_zero(run->addr + run->npages * PAGE_SIZE, more);
+	run->npages += more;
+	mark(run->addr, run->npages, run->mark);
+}
+
+static void run_shorten(struct run *run)
+{
+	size_t less = below((uint32_t)run->npages);
+
+	if (!less)
+		return;
+	run->npages -= less;
+	page_run_free(run->addr + run->npages * PAGE_SIZE, less);
+	check_mark(run->addr, run->npages, run->mark);
+}
+
+/* What several runs share would be marked by one of them and seen by another. */
+Test(page_run, model, .init = init)
+{
+	for (int step = 0; step < STEPS; step++) {
+		struct run *run = &runs[below(RUNS)];
+		uint32_t what = below(8);
+
+		if (!run->npages)
+			run_alloc(run);
+		else if (what < 4)
+			run_free(run);
+		else if (what < 6)
+			run_extend(run);
+		else
+			run_shorten(run);
+		if (step % 16 == 0)
+			check_books();
+		if (step % 2000 == 0)
+			page_runs_purge();
+	}
+	for (int i = 0; i < RUNS; i++)
+		if (runs[i].npages)
+			run_free(&runs[i]);
+	check_books();
+}
+
+Test(page_run, neighbours_join, .init = init)
+{
+	struct page_run_stats stats;
+	char *first, *again;
+	bool zeroed;
+
+	first = page_run_alloc(64, 0, &zeroed);
+	for (size_t i = 0; i < 64; i += 2) /* every other one */
+		page_run_free(first + i * PAGE_SIZE, 1);
+	for (size_t i = 1; i < 64; i += 2)
+		page_run_free(first + i * PAGE_SIZE, 1);
+	page_runs_validate();
+	page_runs_stats(&stats);
+	cr_expect_eq(stats.used, 0);
+	again = page_run_alloc(64, 0, &zeroed);
+	cr_expect_eq(again, first, "the pages are one run again");
+	cr_expect(!zeroed);
+}
+
+Test(page_run, purged_runs_read_as_zero, .init = init)
+{
+	struct page_run_stats stats;
+	bool zeroed;
+	char *run = page_run_alloc(100, 0, &zeroed);
+
+	memset(run, 1, 100 * PAGE_SIZE);
+	page_run_free(run, 100);
+	cr_expect_eq(page_runs_purge(), 100 * PAGE_SIZE);
+	page_runs_stats(&stats);
+	cr_expect_eq(stats.dirty, 0);
+	cr_expect_eq(page_runs_purge(), 0);
+	run = page_run_alloc(100, 0, &zeroed);
+	cr_expect(zeroed);
+	check_zero(run, 100);
+}
+
+Test(page_run, extends_only_into_what_is_free, .init = init)
+{
+	bool zeroed;
+	char *run = page_run_alloc(10, 0, &zeroed);
+	char *next = page_run_alloc(10, 0, &zeroed);
+	char *last = page_run_alloc(10, 0, &zeroed);
+
+	cr_assert(next == run + 10 * PAGE_SIZE && last == next + 10 * PAGE_SIZE);
+	cr_expect(!page_run_extend(run, 10, 1, &zeroed));
+	page_run_free(next, 10);
+	cr_expect(!page_run_extend(run, 10, 11, &zeroed));
+	cr_expect(page_run_extend(run, 10, 4, &zeroed));
+	cr_expect(!page_run_extend(run, 14, 7, &zeroed));
+	cr_expect(page_run_extend(run, 14, 6, &zeroed));
+	cr_expect(!page_run_extend(run, 20, 1, &zeroed));
+	cr_expect(page_run_extend(last, 10, 5000, &zeroed), "the last one has room");
+	cr_expect(zeroed);
+	page_runs_validate();
+}
+
+Test(page_run, too_much_is_refused, .init = init)
+{
+	bool zeroed;
+
+	cr_expect_null(page_run_alloc(1ul << 40, 0, &zeroed));
+	cr_expect_null(page_run_alloc(1, 1ul << 50, &zeroed));
+	page_runs_validate();
+	cr_expect_not_null(page_run_alloc(1, 0, &zeroed));
+}
+
+Test(page_run, map_finds_pages_and_nothing_else, .init = init)
+{
+	bool zeroed;
+	char *run = page_run_alloc(3, 0, &zeroed);
+	int here;
+
+	cr_expect_eq(page_map_get(run), 0);
+	page_map_set(run, 2, 4711);
+	cr_expect_eq(page_map_get(run), 4711);
+	cr_expect_eq(page_map_get(run + 2 * PAGE_SIZE - 1), 4711);
+	cr_expect_eq(page_map_get(run + 2 * PAGE_SIZE), 0);
+	page_map_set(run, 2, 0);
+	cr_expect_eq(page_map_get(run), 0);
+	cr_expect_eq(page_map_get(NULL), 0);
+	cr_expect_eq(page_map_get(&here), 0);
+	cr_expect_eq(page_map_get((void *)UINTPTR_MAX), 0);
+	cr_expect_eq(page_map_get(page_map.base - 1), 0);
+	cr_expect_eq(page_map_get(page_map.base + page_map.size), 0);
+}
