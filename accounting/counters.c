@@ -32,7 +32,10 @@ static size_t mapped;			/* bytes of address space */
 static size_t file_size;
 static uint32_t free_list; /* index, linked through ->parent; 0 ends it */
 static int fd = -1;
-static struct stat identity; /* of the memfd, to know it again */
+static struct stat identity;	/* of the memfd, to know it again */
+static struct os_area snapshot; /* the records as of a fork that is under way */
+static size_t snapshot_size;
+static bool snapshot_valid;
 
 static bool limited(int resource)
 {
@@ -181,41 +184,90 @@ void counters_free(struct counters_record *record)
 }
 
 /*
- * The parent goes on writing to the shared pages, so nothing is taken from
- * there but what does not change or is allowed to be a little newer; the
- * counters themselves are counted anew by mem_cgroup_fork_child().
+ * The parent goes on writing to the shared pages, so fork_prepare() sets a copy
+ * aside. Who forks past it gets them as they are: right for a process that has
+ * one thread. The counters themselves are counted anew by the caller.
  */
-void counters_fork_child(void)
+static const void *child_source(size_t *size)
 {
-	int saved_errno = errno;
-	struct stat now;
-	size_t size = file_size;
-	int old = fd, fresh;
-	char *copy = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	*size = snapshot_valid ? snapshot_size : file_size;
+	return snapshot_valid ? (void *)snapshot.base : records;
+}
 
-	if (copy == MAP_FAILED)
-		return; /* stays unowned: tried again by the next who asks */
-	memcpy(copy, records, size);
-	fresh = open_file(size);
-	if (old >= 0 && !fstat(old, &now) && now.st_ino == identity.st_ino &&
+/* A file of the child's own, filled; or -1. */
+static int child_file(void)
+{
+	size_t size;
+	const void *source = child_source(&size);
+	int file = open_file(file_size);
+
+	if (file >= 0 && pwrite(file, source, size, 0) != (ssize_t)size) {
+		close(file);
+		file = -1;
+	}
+	return file;
+}
+
+/* The descriptor takes the place of the one that came from the parent. */
+static void replace_fd(int fresh)
+{
+	struct stat now;
+
+	if (fd >= 0 && !fstat(fd, &now) && now.st_ino == identity.st_ino &&
 	    now.st_dev == identity.st_dev) {
-		if (fresh >= 0) {
-			dup3(fresh, old, O_CLOEXEC);
+		if (fresh >= 0 && dup3(fresh, fd, O_CLOEXEC) >= 0) {
 			close(fresh);
-			fresh = old;
-		} else {
-			close(old);
+			return;
 		}
+		close(fd);
 	}
 	fd = fresh;
-	if (map_file(records, mapped) == MAP_FAILED)
-		fd = -1; /* the old mapping is gone or as it was */
-	memcpy(records, copy, size);
-	munmap(copy, size);
-	remember_file();
-	fill_header();
-	*counters_owned = 1;
+}
+
+/* Private memory in place of the parent's pages, as much as is in use. */
+static int map_private_copy(void)
+{
+	size_t size;
+	const void *source = child_source(&size);
+	void *copy =
+		mmap(NULL, file_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (copy == MAP_FAILED)
+		return -ENOMEM;
+	memcpy(copy, source, size);
+	if (mremap(copy, file_size, file_size, MREMAP_MAYMOVE | MREMAP_FIXED, records) ==
+	    MAP_FAILED) {
+		munmap(copy, file_size);
+		return -ENOMEM;
+	}
+	if (mapped > file_size && !munmap((char *)records + file_size, mapped - file_size))
+		mapped = file_size;
+	return 0;
+}
+
+int counters_fork_child(void)
+{
+	int saved_errno = errno;
+	int fresh = child_file();
+	int ret = 0;
+
+	if (fresh >= 0 && mmap(records, mapped, PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fresh, 0) != MAP_FAILED) {
+		replace_fd(fresh);
+	} else {
+		if (fresh >= 0)
+			close(fresh);
+		ret = map_private_copy();
+		if (!ret)
+			replace_fd(-1);
+	}
+	if (!ret) {
+		remember_file();
+		fill_header();
+		*counters_owned = 1;
+	}
 	errno = saved_errno;
+	return ret;
 }
 
 void counters_release_reserve(void)
@@ -229,12 +281,32 @@ void counters_release_reserve(void)
 	unlock(&counters_lock);
 }
 
+/* All locks are held, so this is how things are at the fork. */
+static void take_snapshot(void)
+{
+	size_t size = (counters_header()->nr_records + 1) * sizeof(*records);
+
+	if (!snapshot.base && os_area_init(&snapshot, mapped, FILE_STEP))
+		return;
+	if (os_area_commit(&snapshot, size))
+		return;
+	memcpy(snapshot.base, records, size);
+	snapshot_size = size;
+	snapshot_valid = true;
+}
+
 void counters_fork_prepare(void)
 {
 	lock(&counters_lock);
+	take_snapshot();
 }
 
 void counters_fork_done(void)
 {
 	unlock(&counters_lock);
+}
+
+void counters_fork_over(void)
+{
+	snapshot_valid = false;
 }

@@ -88,9 +88,15 @@ extern uint32_t *counters_owned;
 /* Gives back address space kept for more records; some is left. */
 void counters_release_reserve(void);
 
-/* In the child of a fork: takes a file of its own, filled by copying. */
-void counters_fork_child(void);
+/*
+ * In the child of a fork: takes a file of its own, or private memory. -ENOMEM:
+ * the parent's are still mapped, and may not be written to.
+ */
+int counters_fork_child(void);
+
+/* Before a fork, after it, and when the child has taken what it needs. */
 void counters_fork_prepare(void);
 void counters_fork_done(void);
+void counters_fork_over(void);
 
 #endif

@@ -78,7 +78,11 @@ struct memcg_ops {
 	 */
 	void (*count_slabs)(void);
 
-	/* Sets right what a fork cut in two, before a count. Likewise. */
+	/*
+	 * Set right what a fork cut in two, before a count: the heaps, and
+	 * then, with the stocks of all groups frozen, the charges. Likewise.
+	 */
+	void (*recover_fork)(void);
 	void (*settle_fork)(void);
 };
 
@@ -100,16 +104,20 @@ void memcg_rename(struct mem_cgroup *memcg, const char *name);
 
 /* ---- fork --------------------------------------------------------------- */
 
-/*
- * If this is a child that was forked without our knowledge (a bare clone() or
- * _Fork()), gets it counters of its own before it touches one.
- */
-void mem_cgroup_fork_child(void);
+/* Gets a forked child counters of its own; false if there is no memory yet. */
+bool mem_cgroup_fork_child(void);
 
+/* The same, on the first use of a counter; dies without memory. */
+void counters_own_slow(void);
+
+/*
+ * Before a record is changed: this may be a child that was forked without our
+ * knowledge, by a bare clone() or _Fork().
+ */
 static inline void counters_own(void)
 {
 	if (unlikely(!READ_ONCE(*counters_owned)))
-		mem_cgroup_fork_child();
+		counters_own_slow();
 }
 
 #endif

@@ -9,6 +9,7 @@
 #include "accounting/mem_cgroup.h"
 #include "accounting/obj_cgroup.h"
 #include "accounting/obj_stock.h"
+#include "alloc/base/message.h"
 
 static void sum_charged(struct obj_cgroup *objcg, void *arg)
 {
@@ -46,13 +47,21 @@ static void recount_one(struct mem_cgroup *memcg)
 		memcg->memory.record->usage += bytes >> PAGE_SHIFT;
 }
 
-void mem_cgroup_fork_child(void)
+bool mem_cgroup_fork_child(void)
 {
 	struct mem_cgroup *memcg;
 
-	counters_fork_child();
+	if (counters_fork_child())
+		return false;
 	for_each_memcg (memcg, &root_memcg)
 		memcg->memory.record->usage = 0;
 	for_each_memcg (memcg, &root_memcg)
 		recount_one(memcg);
+	return true;
+}
+
+void counters_own_slow(void)
+{
+	if (!mem_cgroup_fork_child())
+		die("no memory for the counters of a forked process");
 }

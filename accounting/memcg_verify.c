@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The accounting identity, checked against what the slabs really hold. */
 #include <errno.h>
-#include <time.h>
 
 #include "accounting/mem_cgroup.h"
 #include "accounting/obj_stock.h"
+#include "alloc/base/os.h"
 
 /*
  * What is under way when the stocks freeze is done long before the last try, or
@@ -12,7 +12,7 @@
  */
 #define VERIFY_ROUNDS	200
 #define VERIFY_TRIES	50
-#define VERIFY_PAUSE_NS 200000
+#define VERIFY_PAUSE_US 200
 
 static void verify_objcg(struct obj_cgroup *objcg, void *arg)
 {
@@ -46,17 +46,16 @@ static int64_t difference(const struct mem_cgroup_identity *sum)
 /* Whether the numbers agreed at one moment. */
 static bool verify_round(struct mem_cgroup *memcg, struct mem_cgroup_identity *sum)
 {
-	const struct timespec pause = {.tv_nsec = VERIFY_PAUSE_NS};
-
 	lock(&cgroup_lock);
+	memcg_ops.recover_fork();
+	memcg_freeze_stocks(&root_memcg);
 	memcg_ops.settle_fork();
-	memcg_freeze_stocks(memcg);
 	identity_sum(memcg, sum);
 	for (int i = 0; difference(sum) && i < VERIFY_TRIES; i++) {
-		nanosleep(&pause, NULL);
+		os_sleep_us(VERIFY_PAUSE_US);
 		identity_sum(memcg, sum);
 	}
-	memcg_thaw_stocks(memcg);
+	memcg_thaw_stocks(&root_memcg);
 	unlock(&cgroup_lock);
 	return difference(sum) == 0;
 }

@@ -67,14 +67,15 @@ void obj_cgroup_uncharge_pages(struct obj_cgroup *objcg, int64_t pages)
 
 void obj_cgroup_return_bytes(struct obj_cgroup *objcg, int64_t bytes)
 {
-	int64_t left = atomic_add(&objcg->nr_charged_bytes, bytes);
+	/* Acquire: the group looked up next is at least as new as the bytes. */
+	int64_t left = atomic_add_acq_rel(&objcg->nr_charged_bytes, bytes);
 	int64_t pages;
 
 	do {
 		pages = left >> PAGE_SHIFT;
 		if (pages <= 0)
 			return;
-	} while (!cmpxchg_relaxed(&objcg->nr_charged_bytes, &left, left - (pages << PAGE_SHIFT)));
+	} while (!cmpxchg_acq_rel(&objcg->nr_charged_bytes, &left, left - (pages << PAGE_SHIFT)));
 	obj_cgroup_uncharge_pages(objcg, pages);
 }
 

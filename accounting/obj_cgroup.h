@@ -36,6 +36,7 @@ struct obj_cgroup {
 
 	/* cgroup_lock, for the time of a count: what the slabs really hold. */
 	int64_t counted_bytes, counted_objects, counted_slab, counted_span;
+	int64_t counted_lost;
 
 	/* Its objcg_lock(): */
 	struct list_head stocks;

@@ -194,8 +194,8 @@ void obj_stock_settle(struct obj_stock *stock)
 	stock->revoked = 0;
 	stock->batch = 1;
 	set_limit(stock, stock->used);
-	unlock(&stock->lock);
 	obj_cgroup_return_bytes(stock->objcg, spare);
+	unlock(&stock->lock);
 	publish(stock, 0);
 }
 

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "alloc/base/atomic.h"
-#include "alloc/base/message.h"
 
 #define AREA_ALIGN (4ul << 20)
 
@@ -19,6 +18,9 @@
 #define WINDOW_BASE 0x200000000000ul
 #define WINDOW_STEP (4ul << 40)
 #define WINDOWS	    16
+
+#define PAUSE_SPINS 100
+#define PAUSE_US    20
 
 size_t os_page_size(void)
 {
@@ -133,12 +135,6 @@ void os_area_release(struct os_area *area)
 	errno = saved_errno;
 }
 
-/* Whether all of it is mapped, by anybody. */
-static bool is_mapped(void *addr, size_t len)
-{
-	return madvise(addr, len, MADV_NORMAL) == 0;
-}
-
 void os_purge(void *addr, size_t len)
 {
 	int saved_errno = errno;
@@ -167,9 +163,11 @@ int os_move(void *from, void *to, size_t len)
 	if (os_address_space_is_limited())
 		return -ENOMEM;
 	if (mremap(from, len, len, flags, to) == MAP_FAILED) {
-		ret = -ENOMEM;
-		if (!map_anew(to, len, MAP_FIXED_NOREPLACE) && !is_mapped(to, len))
-			die("a page run was lost: the kernel took it and gave nothing for it");
+		/* EINVAL: the flags are new to it, so it has done nothing. */
+		if (errno == EINVAL || map_anew(to, len, MAP_FIXED_NOREPLACE))
+			ret = -ENOMEM;
+		else
+			ret = -EFAULT;
 	}
 	errno = saved_errno;
 	return ret;
@@ -207,6 +205,23 @@ uint64_t os_clock_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void os_sleep_us(unsigned int us)
+{
+	const struct timespec pause = {.tv_nsec = us * 1000l};
+	int saved_errno = errno;
+
+	syscall(SYS_nanosleep, &pause, NULL);
+	errno = saved_errno;
+}
+
+void os_pause(unsigned int tries)
+{
+	if (tries < PAUSE_SPINS)
+		cpu_relax();
+	else
+		os_sleep_us(PAUSE_US); /* sleeping lets any priority run */
 }
 
 void os_futex_wait(uint32_t *word, uint32_t value)

@@ -55,7 +55,8 @@ void os_purge(void *addr, size_t len);
 /*
  * Moves the pages of [@from, @from + @len) to @to without copying them; both
  * ranges lie in committed areas. @from stays usable and reads as zero.
- * Returns 0, or -ENOMEM with nothing moved; always that before Linux 5.7.
+ * Returns 0, -ENOMEM with nothing moved, or -EFAULT with nothing moved and @to
+ * perhaps another's: the kernel unmaps a target before it refuses.
  */
 int os_move(void *from, void *to, size_t len);
 
@@ -73,6 +74,12 @@ void os_renew(void *addr, size_t len);
 int os_membarrier(void);
 
 uint64_t os_clock_ms(void);
+
+/* No cancellation point, unlike nanosleep(). */
+void os_sleep_us(unsigned int us);
+
+/* The @tries-th wait for another thread to be done: short at first. */
+void os_pause(unsigned int tries);
 
 void os_futex_wait(uint32_t *word, uint32_t value);
 void os_futex_wake(uint32_t *word);

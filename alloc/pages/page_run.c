@@ -259,6 +259,11 @@ void *page_run_alloc(size_t npages, size_t align, bool *zeroed)
 	return start ? page_addr(start) : NULL;
 }
 
+size_t page_runs_most(void)
+{
+	return page_area.reserved >> PAGE_SHIFT;
+}
+
 void page_run_free(void *addr, size_t npages)
 {
 	npages = round_up_to(npages << PAGE_SHIFT, os_page_size()) >> PAGE_SHIFT;

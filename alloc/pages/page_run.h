@@ -24,6 +24,9 @@ int page_runs_init(void);
  */
 void *page_run_alloc(size_t npages, size_t align, bool *zeroed);
 
+/* The longest run there can be, in pages. */
+size_t page_runs_most(void);
+
 /* @npages: the length of a run, or of its tail that is given back. */
 void page_run_free(void *addr, size_t npages);
 

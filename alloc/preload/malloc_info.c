@@ -28,7 +28,7 @@ static void get_totals(struct totals *totals)
 	mem_cgroup_stat(&root_memcg, &stat);
 	totals->mapped = pages.mapped << PAGE_SHIFT;
 	totals->live = stat.object_bytes + stat.span_bytes;
-	totals->free = totals->mapped - totals->live;
+	totals->free = totals->mapped > totals->live ? totals->mapped - totals->live : 0;
 	totals->objects = stat.objects;
 	totals->metadata = meta_committed();
 }

@@ -19,9 +19,10 @@ static void before_limit(pid_t pid, int resource, const struct rlimit *limit)
 {
 	if (resource != RLIMIT_AS || !limit || limit->rlim_cur == RLIM_INFINITY)
 		return;
-	if (pid && pid != getpid())
-		return;
 	slab_init();
+	/* A vfork()ed child shares our memory, and limits only itself. */
+	if (counters_header()->pid != getpid() || (pid && pid != getpid()))
+		return;
 	page_runs_release_reserve();
 	slab_table_release_reserve();
 	counters_release_reserve();

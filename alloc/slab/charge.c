@@ -4,6 +4,9 @@
 
 #include "alloc/slab/task.h"
 
+/* A thousand times the memory of any machine. */
+#define CHARGE_MAX (1ul << 52)
+
 struct obj_cgroup *get_obj_cgroup_from_current(void)
 {
 	struct heap *heap = task_begin_heap();
@@ -19,6 +22,8 @@ int obj_cgroup_charge(struct obj_cgroup *objcg, gfp_t gfp, size_t size)
 {
 	struct obj_stock *stock = &current_heap->stock;
 
+	if (unlikely(size > CHARGE_MAX)) /* beyond any limit, and any arithmetic */
+		return -ENOMEM;
 	if (unlikely(stock->objcg != objcg))
 		stock = task_stock(objcg);
 	if (unlikely(!stock))

@@ -80,11 +80,20 @@ void slab_count_all(void)
 
 /* ---- After a fork ---------------------------------------------------------- */
 
-/* Everything of the other threads' heaps that the fork cut in two. */
-static void recover_heaps(void)
+/* Up to so many slabs a child sets its books right at once, which is exact. */
+#define SETTLE_AT_ONCE 4096
+
+/* Later, what is under way when the stocks are frozen is done in that time. */
+#define SETTLE_TRIES	100
+#define SETTLE_AGREED	4
+#define SETTLE_PAUSE_US 5000
+
+void slab_recover_fork(void)
 {
 	struct mem_cgroup *memcg;
 
+	if (!lost_threads)
+		return;
 	for_each_memcg (memcg, &root_memcg) {
 		for (struct heap *heap = memcg_first_heap(memcg); heap; heap = heap->next) {
 			if (!heap->torn)
@@ -99,37 +108,70 @@ static void recover_heaps(void)
 	}
 }
 
-/* What the lost threads had charged but not taken, or the reverse: a span may be of any size. */
-static void settle_lost(struct obj_cgroup *objcg, void *arg)
+/*
+ * What the lost threads had charged but not taken, or the reverse: a span may be
+ * of any size. *@arg tells whether it is the same as at the last count.
+ */
+static void find_lost(struct obj_cgroup *objcg, void *arg)
 {
 	struct obj_stock_totals totals = {0};
+	bool *same = arg;
 	int64_t off;
 
-	(void)arg;
-	lock(objcg_lock(objcg));
 	obj_cgroup_sum_stocks(objcg, &totals);
-	unlock(objcg_lock(objcg));
 	off = totals.live - objcg->counted_bytes - objcg->counted_span - totals.manual;
-	if (!off)
-		return;
-	atomic_sub(&objcg->live_base, off);
-	obj_cgroup_return_bytes(objcg, off);
+	*same &= off == objcg->counted_lost;
+	objcg->counted_lost = off;
 }
 
-void slab_settle_fork(void)
+static void settle_lost(struct obj_cgroup *objcg, void *arg)
+{
+	(void)arg;
+	atomic_sub(&objcg->live_base, objcg->counted_lost);
+	obj_cgroup_return_bytes(objcg, objcg->counted_lost);
+	objcg->counted_lost = 0;
+}
+
+static void settle_all(void)
 {
 	struct mem_cgroup *memcg;
 
-	if (!lost_threads)
-		return;
-	recover_heaps();
-	slab_count_all();
 	for_each_memcg (memcg, &root_memcg)
 		memcg_for_each_objcg(memcg, settle_lost, NULL);
 	lost_threads = 0;
 }
 
+/* Counts once; whether it came out as the last time. */
+static bool count_lost(void)
+{
+	struct mem_cgroup *memcg;
+	bool same = true;
+
+	slab_count_all();
+	for_each_memcg (memcg, &root_memcg)
+		memcg_for_each_objcg(memcg, find_lost, &same);
+	return same;
+}
+
+/* The child may have threads of its own by now; they come to rest as for a count. */
+void slab_settle_fork(void)
+{
+	int agreed = 0;
+
+	for (int i = 0; lost_threads && agreed < SETTLE_AGREED && i < SETTLE_TRIES; i++) {
+		agreed = count_lost() ? agreed + 1 : 0;
+		os_sleep_us(SETTLE_PAUSE_US);
+	}
+	if (lost_threads && agreed == SETTLE_AGREED)
+		settle_all();
+}
+
 void slab_count_forked(uint32_t threads)
 {
-	lost_threads = threads;
+	lost_threads += threads;
+	if (slab_table_size() > SETTLE_AT_ONCE)
+		return;
+	slab_recover_fork();
+	count_lost();
+	settle_all();
 }

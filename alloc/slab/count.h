@@ -11,10 +11,14 @@
  */
 void slab_count_all(void);
 
-/* Sets right once what a fork cut in two. cgroup_lock. */
+/*
+ * Sets right once what a fork cut in two: the heaps first, then, with the stocks
+ * of all groups frozen, the charges. cgroup_lock.
+ */
+void slab_recover_fork(void);
 void slab_settle_fork(void);
 
-/* After a fork: so many threads are gone that may have been at work. */
+/* In the child of a fork: so many threads are gone that may have been at work. */
 void slab_count_forked(uint32_t threads);
 
 #endif

@@ -27,6 +27,9 @@ void slab_free_slow(struct slab *slab, void *object, const char *caller);
  */
 void slab_free_event(struct heap *heap, struct slab *slab);
 
+/* The object that was freed last to this slab is freed again: dies. */
+__attribute__((noreturn, cold)) void slab_free_twice(const void *object, const char *caller);
+
 /* A block larger than KMALLOC_MAX_CACHE_SIZE: a span. */
 void *kmalloc_large(size_t size, size_t align, gfp_t gfp, bool *zeroed);
 
@@ -69,6 +72,8 @@ static __always_inline_fn void kfree_fast(void *object, const char *caller)
 
 	if (likely(READ_ONCE(slab->owner) == (uintptr_t)heap)) {
 		debug_free(slab, object, caller);
+		if (unlikely(object == slab->free))
+			slab_free_twice(object, caller);
 		heap_free_object(heap, slab, object, 0);
 	} else {
 		slab_free_slow(slab, object, caller);

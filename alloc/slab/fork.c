@@ -95,6 +95,7 @@ static void fork_release(void)
 
 static void fork_parent(void)
 {
+	counters_fork_over();
 	fork_release();
 	rcu_bp_after_fork_parent();
 	call_rcu_after_fork_parent();
@@ -117,6 +118,16 @@ static void tear_heap(struct heap *heap)
 }
 
 /* What the lost threads had stays charged; their heaps are for the next. */
+static void drop_task(struct task *task)
+{
+	for (int i = 0; i < TASK_STOCKS; i++)
+		if (task->stocks[i].objcg)
+			obj_stock_detach(&task->stocks[i]);
+	list_del_init(&task->list);
+	mem_cgroup_put(task->home);
+	meta_free(task, sizeof(*task));
+}
+
 static void drop_lost_tasks(void)
 {
 	struct task *task, *tmp;
@@ -125,11 +136,7 @@ static void drop_lost_tasks(void)
 	list_for_each_entry_safe (task, tmp, &task_list, list) {
 		if (task == current_task)
 			continue;
-		for (int i = 0; i < TASK_STOCKS; i++)
-			if (task->stocks[i].objcg)
-				obj_stock_detach(&task->stocks[i]);
-		list_del_init(&task->list);
-		meta_free(task, sizeof(*task));
+		drop_task(task);
 		lost++;
 	}
 	for_each_heap(return_borrowed_heap);
@@ -144,7 +151,9 @@ static void fork_child(void)
 	fork_release();
 	rcu_bp_after_fork_child();
 	WRITE_ONCE(*counters_owned, 0); /* where the kernel did not */
-	counters_own();
+	/* Without memory this is tried again, if the child uses a counter. */
+	if (mem_cgroup_fork_child())
+		counters_fork_over();
 	drop_lost_tasks();
 	call_rcu_after_fork_child();
 }

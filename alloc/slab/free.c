@@ -15,6 +15,11 @@ __attribute__((noreturn, cold)) static void bad_pointer(const void *object, cons
 	die("%s(): invalid pointer %p, not allocated here", caller, object);
 }
 
+void slab_free_twice(const void *object, const char *caller)
+{
+	die("%s(): double free of %p", caller, object);
+}
+
 static void free_span(struct slab *span, void *object, const char *caller)
 {
 	uint8_t kind = SLAB_SPAN;
@@ -44,8 +49,12 @@ static void free_elsewhere(struct slab *slab, void *object)
 	struct obj_stock *stock = &current_heap->stock;
 	bool too_much;
 
-	if (unlikely(stock->objcg != slab->objcg))
+	if (unlikely(stock->objcg != slab->objcg)) {
+		int saved_errno = errno;
+
 		stock = task_stock(slab->objcg);
+		errno = saved_errno;
+	}
 	if (unlikely(!stock)) {
 		obj_cgroup_uncharge_direct(slab->objcg, slab->size, false);
 		remote_free(slab, object);

@@ -66,11 +66,11 @@ static struct heap *heap_alloc(void)
 /* ->owner stays HEAP_CLOSED: nobody claims it by an old hint. */
 static void heap_free(struct heap *heap)
 {
-	meta_free(heap->extra_freelist, heap->nr_extra * sizeof(void *));
-	meta_free(heap->extra_slots, heap->nr_extra * sizeof(struct heap_slot));
-	heap->extra_freelist = NULL;
-	heap->extra_slots = NULL;
-	heap->nr_extra = 0;
+	/* The tables stay with it, empty. */
+	for (uint32_t i = 0; i < heap->nr_extra; i++) {
+		heap->extra_freelist[i] = NULL;
+		heap->extra_slots[i] = (struct heap_slot){0};
+	}
 	lock(&heaps_lock);
 	WRITE_ONCE(heap->next, free_heaps);
 	free_heaps = heap;
@@ -132,14 +132,30 @@ static bool heap_try_claim_of(struct mem_cgroup *memcg, struct heap *heap, struc
 	return true;
 }
 
+/* As of the end of a rmdir that is under way, which may open the group again. */
+static bool memcg_is_online(struct mem_cgroup *memcg)
+{
+	bool online;
+
+	lock(&cgroup_lock);
+	online = memcg->online;
+	unlock(&cgroup_lock);
+	return online;
+}
+
 struct heap *heap_claim(struct mem_cgroup *memcg, struct task *owner, struct heap *hint)
 {
+	struct heap *heap;
+
 	if (hint && heap_try_claim_of(memcg, hint, owner))
 		return hint;
-	for (struct heap *heap = memcg_first_heap(memcg); heap; heap = READ_ONCE(heap->next))
-		if (heap_try_claim_of(memcg, heap, owner))
-			return heap;
-	return heap_create(memcg, owner);
+	do {
+		for (heap = memcg_first_heap(memcg); heap; heap = READ_ONCE(heap->next))
+			if (heap_try_claim_of(memcg, heap, owner))
+				return heap;
+		heap = heap_create(memcg, owner);
+	} while (!heap && errno == ENODEV && memcg_is_online(memcg));
+	return heap;
 }
 
 void heap_park(struct heap *heap)
@@ -173,12 +189,14 @@ void heaps_fork_done(void)
 /* Claims the heap for good; false if a thread is inside. */
 static bool heap_close(struct heap *heap)
 {
+	unsigned int tries = 0;
+
 	while (!heap_try_claim(heap, HEAP_CLOSED)) {
 		struct task *owner = READ_ONCE(heap->owner);
 
 		if (owner != HEAP_PARKED && owner != HEAP_BORROWED)
 			return false;
-		cpu_relax(); /* a borrower is done soon */
+		os_pause(tries++); /* a borrower is done soon */
 	}
 	return true;
 }

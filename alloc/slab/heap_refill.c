@@ -4,6 +4,7 @@
 
 #include "alloc/base/meta.h"
 #include "alloc/slab/heap_slabs.h"
+#include "alloc/slab/task.h"
 
 /* So much is carved at once: enough to amortise, few pages touched too early. */
 #define CARVE_BYTES 4096
@@ -39,12 +40,18 @@ static int grow_extra(struct heap *heap, const struct kmem_cache *cache)
 	return 0;
 }
 
+/* Constructors may allocate, but the thread stays with this heap meanwhile. */
 static void carve_active(struct heap *heap, struct slab *slab)
 {
 	uint32_t want = max_t(uint32_t, CARVE_BYTES / slab->size, CARVE_LEAST);
+	struct task *task = current_task;
+	void *objects;
 
-	void *objects = slab_carve(slab, want);
-
+	if (task)
+		task->pinned++;
+	objects = slab_carve(slab, want);
+	if (task)
+		task->pinned--;
 	heap_note_objects(heap, slab);
 	*heap_freelist(heap, slab->cache) = objects;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Giving slabs back: empty ones to the system, all of them at offline. */
-#include <sched.h>
 #include <string.h>
 
 #include "alloc/slab/debug.h"
@@ -97,6 +96,7 @@ static void disown_one(struct heap *heap, struct slab *slab, void *arg)
 void heap_disown_slabs(struct heap *heap)
 {
 	struct trim all = {0};
+	unsigned int tries = 0;
 
 	if (unlikely(heap->torn))
 		heap_recover(heap);
@@ -109,7 +109,7 @@ void heap_disown_slabs(struct heap *heap)
 			break;
 		/* A free is about to announce its slab. */
 		unlock(&heap->lock);
-		sched_yield();
+		os_pause(tries++);
 		lock(&heap->lock);
 	}
 	memset(heap->slots, 0, sizeof(heap->slots));

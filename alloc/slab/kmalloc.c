@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "alloc/slab/kmalloc.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "alloc/base/message.h"
@@ -93,10 +94,16 @@ size_t kmalloc_usable_size(const void *block, const char *caller)
 
 /* ---- realloc -------------------------------------------------------------- */
 
+/* To a block of its own; a smaller size that is refused stays where it is. */
 static void *realloc_copy(void *block, size_t old, size_t size, gfp_t gfp, const char *caller)
 {
+	int saved_errno = errno;
 	void *new = kmalloc_fast(size, gfp);
 
+	if (!new &&size <= old) {
+		errno = saved_errno;
+		return block;
+	}
 	if (!new)
 		return NULL;
 	memcpy(new, block, min_t(size_t, old, size));
@@ -118,7 +125,7 @@ void *kmalloc_resize(void *block, size_t size, gfp_t gfp, const char *caller)
 
 	if (size > PTRDIFF_MAX)
 		return slab_alloc_refused();
-	if (slab->kind != SLAB_SPAN && size <= old && size > old / 2)
+	if (slab->kind != SLAB_SPAN && size <= old && (size > old / 2 || old <= KMALLOC_MIN_SIZE))
 		return block;
 	if (slab->kind != SLAB_SPAN || size <= KMALLOC_MAX_CACHE_SIZE)
 		return realloc_copy(block, old, size, gfp, caller);

@@ -101,9 +101,9 @@ struct slab *slab_create(struct kmem_cache *cache, struct obj_cgroup *objcg, uin
 	slab->recovered = 0;
 	WRITE_ONCE(slab->remote, 0);
 	slab->node.pprev = NULL;
-	WRITE_ONCE(slab->kind, SLAB_OBJECTS);
 	WRITE_ONCE(slab->owner, owner);
-	kmem_cache_get(cache); /* the slab's */
+	store_release(&slab->kind, SLAB_OBJECTS); /* pairs with slab_for_each() */
+	kmem_cache_get(cache);			  /* the slab's */
 	page_map_set(slab->start, npages, (uint32_t)(slab - slab_table));
 	obj_cgroup_account_slab(objcg, (int64_t)(npages << PAGE_SHIFT), 0);
 	return slab;
@@ -162,23 +162,26 @@ void slab_destroy(struct slab *slab)
 struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages, size_t align,
 			 bool *zeroed)
 {
-	struct slab *span;
+	struct slab *span = slab_get_pages(npages, align, zeroed);
 
-	if (obj_cgroup_charge_span(objcg, gfp, npages << PAGE_SHIFT))
+	if (!span)
 		return NULL;
-	span = slab_get_pages(npages, align, zeroed);
-	if (!span) {
-		obj_cgroup_uncharge_span(objcg, npages << PAGE_SHIFT);
+	/* So far that is address space; what nobody gets is not charged. */
+	if (obj_cgroup_charge_span(objcg, gfp, npages << PAGE_SHIFT)) {
+		char *start = span->start;
+
+		slot_put(span);
+		page_run_free(start, npages);
 		return NULL;
 	}
 	obj_cgroup_get(objcg); /* the span's */
 	span->objcg = objcg;
-	span->cache = NULL;
+	span->cache = &kmalloc_caches[0]; /* never NULL, for who looks in passing */
 	span->size = 0;
 	span->nr = 1;
 	span->capacity = (uint32_t)npages;
 	span->carved = 1;
-	WRITE_ONCE(span->kind, SLAB_SPAN);
+	store_release(&span->kind, SLAB_SPAN); /* pairs with slab_for_each() */
 	/* Only the first page: pointers into a span are not its own. */
 	page_map_set(span->start, 1, (uint32_t)(span - slab_table));
 	return span;
@@ -205,8 +208,13 @@ void slab_for_each(void (*fn)(struct slab *slab, void *arg), void *arg)
 	uint32_t n = READ_ONCE(table_used);
 
 	for (uint32_t i = 1; i < n; i++)
-		if (READ_ONCE(slab_table[i].kind) != SLAB_NONE)
+		if (load_acquire(&slab_table[i].kind) != SLAB_NONE)
 			fn(&slab_table[i], arg);
+}
+
+uint32_t slab_table_size(void)
+{
+	return READ_ONCE(table_used);
 }
 
 void slab_table_release_reserve(void)

@@ -54,7 +54,7 @@ struct slab {
 	uint32_t size;		  /* const: bytes an object is charged */
 	uint32_t carved;	  /* owner, heap->lock */
 	struct obj_cgroup *objcg; /* const; holds a reference */
-	struct kmem_cache *cache; /* const; holds a reference; NULL: span */
+	struct kmem_cache *cache; /* const; holds a reference, but of a span */
 	char *start;		  /* const */
 	uint8_t kind;		  /* const */
 	uint8_t place;		  /* owner, heap->lock */
@@ -174,6 +174,9 @@ void slab_for_each(void (*fn)(struct slab *slab, void *arg), void *arg);
 
 /* See os_area_release(). */
 void slab_table_release_reserve(void);
+
+/* How many slabs there ever were at once. */
+uint32_t slab_table_size(void);
 
 void slab_table_fork_prepare(void);
 void slab_table_fork_done(void);

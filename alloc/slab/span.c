@@ -52,44 +52,72 @@ static char *run_with_room(size_t npages, size_t *capacity)
 	return start;
 }
 
-/* The content of @span goes to a run that holds @npages. */
+/*
+ * Moves the content to *@new, or copies it. *@new may be lost on the way, and
+ * another take its place: the kernel unmaps a target before it refuses. Returns
+ * whether pages were moved, or -ENOMEM.
+ */
+static int move_content(struct slab *span, char **new, size_t npages, size_t *capacity)
+{
+	/* Not twice: a run of two mappings is more than some kernels move. */
+	if (span->npages >= REMAP_PAGES && !span->moved) {
+		int err = os_move(span->start, *new, slab_bytes(span));
+
+		if (!err)
+			return true;
+		if (err == -EFAULT)
+			*new = run_with_room(npages, capacity);
+	}
+	if (!*new)
+		return -ENOMEM;
+	memcpy(*new, span->start, slab_bytes(span));
+	return false;
+}
+
+/* The span goes to a run that holds @npages. */
 static int span_move(struct slab *span, size_t npages)
 {
 	size_t capacity;
 	char *old = span->start;
 	char *new = run_with_room(npages, &capacity);
-	bool remapped;
+	int moved = new ? move_content(span, &new, npages, &capacity) : -ENOMEM;
 
-	if (!new)
-		return -ENOMEM;
-	remapped = span->npages >= REMAP_PAGES && !os_move(old, new, slab_bytes(span));
-	if (!remapped)
-		memcpy(new, old, slab_bytes(span));
+	if (moved < 0)
+		return moved;
 	page_map_set(old, 1, 0);
 	free_pages(span, old, span->capacity);
 	span->start = new;
-	span->moved = remapped;
+	span->moved = (uint8_t)moved;
 	span->capacity = (uint32_t)capacity;
 	page_map_set(new, 1, (uint32_t)(span - slab_table));
 	return 0;
 }
 
-static int span_grow(struct slab *span, gfp_t gfp, size_t npages)
+/* Makes the run at least @npages long, here or elsewhere. */
+static int span_make_room(struct slab *span, size_t npages)
 {
-	size_t more = npages - span->npages;
 	bool zeroed;
 
-	if (obj_cgroup_charge_span(span->objcg, gfp, more << PAGE_SHIFT))
-		return -ENOMEM;
-	if (npages > span->capacity) {
-		size_t missing = npages - span->capacity;
+	if (npages <= span->capacity)
+		return 0;
+	if (!page_run_extend(span->start, span->capacity, npages - span->capacity, &zeroed))
+		return span_move(span, npages);
+	span->capacity = (uint32_t)npages;
+	return 0;
+}
 
-		if (page_run_extend(span->start, span->capacity, missing, &zeroed)) {
-			span->capacity = (uint32_t)npages;
-		} else if (span_move(span, npages)) {
-			obj_cgroup_uncharge_span(span->objcg, more << PAGE_SHIFT);
-			return -ENOMEM;
-		}
+static int span_grow(struct slab *span, gfp_t gfp, size_t npages)
+{
+	size_t more = (npages - span->npages) << PAGE_SHIFT;
+
+	/* What is more than any run is refused before it shows in a peak. */
+	if (npages > page_runs_most())
+		return -ENOMEM;
+	if (obj_cgroup_charge_span(span->objcg, gfp, more))
+		return -ENOMEM;
+	if (span_make_room(span, npages)) {
+		obj_cgroup_uncharge_span(span->objcg, more);
+		return -ENOMEM;
 	}
 	span->npages = (uint32_t)npages;
 	return 0;

@@ -15,6 +15,9 @@ __thread struct task *current_task;
 /* Set in a thread whose task has been freed: from then on heaps are lent. */
 static __thread bool task_ended __attribute__((tls_model("initial-exec")));
 
+/* How many calls use the lent heap, one within the other; the last gives it back. */
+static __thread unsigned int lent __attribute__((tls_model("initial-exec")));
+
 struct lock task_list_lock = LOCK_INIT(LOCK_RANK_TASKS);
 struct list_head task_list = LIST_HEAD_INIT(task_list);
 
@@ -32,6 +35,7 @@ static void slab_init_once(void)
 	memcg_ops.close_heaps = memcg_close_heaps;
 	memcg_ops.release_heaps = memcg_release_heaps;
 	memcg_ops.count_slabs = slab_count_all;
+	memcg_ops.recover_fork = slab_recover_fork;
 	memcg_ops.settle_fork = slab_settle_fork;
 	kmem_caches_init();
 	if (page_runs_init() || slab_table_init() || mem_cgroups_init())
@@ -149,7 +153,10 @@ struct heap *task_begin_heap(void)
 
 	if (likely(heap != &heap_none)) {
 		task = current_task;
-		if (unlikely(task && task->home_generation != READ_ONCE(home_generation)))
+		if (unlikely(lent))
+			lent++;
+		else if (unlikely(task->home_generation != READ_ONCE(home_generation)) &&
+			 !task->pinned)
 			task_choose(task);
 		return current_heap;
 	}
@@ -157,8 +164,10 @@ struct heap *task_begin_heap(void)
 	if (task_ended) {
 		rcu_take_in_thread();
 		heap = heap_claim(process_memcg, HEAP_BORROWED, NULL);
-		if (heap)
+		if (heap) {
 			current_heap = heap;
+			lent = 1;
+		}
 		return heap;
 	}
 	task = task_create();
@@ -173,7 +182,7 @@ struct heap *task_begin_heap(void)
 
 void task_end_heap(struct heap *heap)
 {
-	if (likely(!task_ended))
+	if (likely(!lent) || --lent)
 		return;
 	current_heap = &heap_none;
 	heap_return(heap);
@@ -251,13 +260,13 @@ struct mem_cgroup *set_active_memcg(struct mem_cgroup *memcg)
 	struct task *task;
 	int err;
 
-	if (unlikely(!current_task) && !task_begin_heap())
-		return NULL;
-	task = current_task;
-	if (unlikely(!task)) { /* the thread is at its end */
+	if (unlikely(task_ended)) {
 		errno = ENODEV;
 		return NULL;
 	}
+	if (unlikely(!current_task) && !task_begin_heap())
+		return NULL;
+	task = current_task;
 	old = task->active;
 	err = memcg ? task_switch(task, memcg) : task_switch_home(task);
 	if (unlikely(err)) {
@@ -285,11 +294,11 @@ int mem_cgroup_attach(struct mem_cgroup *memcg)
 	struct task *task;
 	int err = 0;
 
+	if (task_ended)
+		return -ENODEV;
 	if (!current_task && !task_begin_heap())
 		return -ENOMEM;
 	task = current_task;
-	if (!task)
-		return -ENODEV;
 	home = memcg ? memcg : process_memcg;
 	if (!task->active)
 		err = task_switch(task, home);

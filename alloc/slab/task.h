@@ -15,6 +15,7 @@ struct task {
 	struct mem_cgroup *active; /* set_active_memcg()'s; NULL: home */
 	struct mem_cgroup *home;   /* holds a reference */
 	uint32_t home_generation;  /* as of which home was chosen */
+	uint32_t pinned;	   /* constructors at work: no other home meanwhile */
 	/* Where its heap was when it last left a group; may be stale. */
 	struct {
 		struct mem_cgroup *memcg;

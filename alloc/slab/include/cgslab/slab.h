@@ -51,7 +51,9 @@ typedef unsigned int slab_flags_t;
  * @align: a power of two up to 4096, or 0 for that of a pointer (16 from 16
  *         bytes on).
  * @ctor: if not NULL, runs once on each object when its memory comes into the
- *        cache; a freed object must be left in its constructed state.
+ *        cache; a freed object must be left in its constructed state. It may
+ *        allocate and free, but not from this cache, and may not change the
+ *        thread's group or trim.
  *
  * Returns the cache, or NULL with errno EINVAL or ENOMEM.
  */
