@@ -300,11 +300,14 @@ int mem_cgroup_attach(struct mem_cgroup *memcg)
 		return -ENOMEM;
 	task = current_task;
 	home = memcg ? memcg : process_memcg;
+	if (!mem_cgroup_tryget_online(home)) /* the task's */
+		return -ENODEV;
 	if (!task->active)
 		err = task_switch(task, home);
-	if (err)
+	if (err) {
+		mem_cgroup_put(home);
 		return err;
-	mem_cgroup_get(home); /* the task's */
+	}
 	mem_cgroup_put(task->home);
 	task->home = home;
 	return 0;
