@@ -344,9 +344,10 @@ void kmem_cache_free(struct kmem_cache *cache, void *object)
 		heap_free_object(heap, slab, object, cache->offset);
 		return;
 	}
-	if (object && slab->kind == SLAB_OBJECTS && slab->cache != cache)
-		die("kmem_cache_free(): %p is of cache %s, not %s", object, slab->cache->name,
-		    cache->name);
+	/* Of what is not allocated the free itself tells. */
+	if ((slab->kind == SLAB_OBJECTS || slab->kind == SLAB_SPAN) && slab->cache != cache)
+		die("kmem_cache_free(): %p is of %s, not of %s", object,
+		    slab->kind == SLAB_SPAN ? "no cache" : slab->cache->name, cache->name);
 	slab_free_slow(slab, object, "kmem_cache_free");
 }
 
