@@ -72,9 +72,10 @@ Test(files, max_is_rounded_down_to_pages, .init = make)
 		const char *text;
 		uint64_t bytes;
 	} values[] = {
-		{"1M", 1 << 20},      {"8191", 4096}, {"4096\n", 4096},
-		{"4095", 0},	      {"0", 0},	      {" 2g ", 2ull << 30},
-		{"max", MEMCG_MAX},   {"9223372036854775808", MEMCG_MAX},
+		{"1M", 1 << 20},    {"8191", 4096},
+		{"4096\n", 4096},   {"4095", 0},
+		{"0", 0},	    {" 2g ", 2ull << 30},
+		{"max", MEMCG_MAX}, {"9223372036854775808", MEMCG_MAX},
 	};
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
@@ -94,7 +95,8 @@ Test(files, a_refused_write_changes_nothing, .init = make)
 
 	cr_assert_eq(mem_cgroup_set_max(memcg, 5 << 20), 0);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		cr_expect_eq(mem_cgroup_write(memcg, "memory.max", bad[i]), -EINVAL, "'%s'", bad[i]);
+		cr_expect_eq(mem_cgroup_write(memcg, "memory.max", bad[i]), -EINVAL, "'%s'",
+			     bad[i]);
 	cr_expect_eq(mem_cgroup_write(memcg, "memory.current", "0"), -EACCES);
 	cr_expect_eq(mem_cgroup_write(memcg, "memory.stat", ""), -EACCES);
 	cr_expect_eq(mem_cgroup_write(memcg, "memory.nothing", "1M"), -ENOENT);

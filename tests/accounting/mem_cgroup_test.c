@@ -68,7 +68,8 @@ Test(mem_cgroup, names)
 	expect_refused(root, NULL, EINVAL);
 	make(root, "...");
 	make(root, "a b");
-	make(root, "gr\xc3\xb6\xc3\x9f" "e");
+	make(root, "gr\xc3\xb6\xc3\x9f"
+		   "e");
 }
 
 Test(mem_cgroup, names_are_unique_among_siblings)

@@ -273,10 +273,10 @@ static void expect_no_trace(struct mem_cgroup *child, struct mem_cgroup *parent,
 			after = read_books(parent);
 			cr_expect_eq(memcmp(&before, &after, sizeof(before)), 0, "way %d, %zu", way,
 				     sizes[i]);
-			cr_expect_eq(mem_cgroup_event(parent, MEMCG_EVENT_OOM), oom + 2,
-				     "way %d, %zu: %lu more", way, sizes[i],
-				     (unsigned long)(mem_cgroup_event(parent, MEMCG_EVENT_OOM) -
-						     oom));
+			cr_expect_eq(
+				mem_cgroup_event(parent, MEMCG_EVENT_OOM), oom + 2,
+				"way %d, %zu: %lu more", way, sizes[i],
+				(unsigned long)(mem_cgroup_event(parent, MEMCG_EVENT_OOM) - oom));
 		}
 	}
 }

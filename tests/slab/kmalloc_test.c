@@ -64,8 +64,8 @@ Test(kmalloc, zeroed_memory_is_zero_also_when_used_again)
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		for (int round = 0; round < 20; round++) {
-			char *block = round % 2 ? kzalloc(sizes[i], GFP_KERNEL) :
-						  kmalloc(sizes[i], GFP_KERNEL | __GFP_ZERO);
+			char *block = round % 2 ? kzalloc(sizes[i], GFP_KERNEL)
+						: kmalloc(sizes[i], GFP_KERNEL | __GFP_ZERO);
 
 			cr_assert_not_null(block);
 			cr_assert(is_zero(block, sizes[i]), "%zu bytes", sizes[i]);
@@ -77,8 +77,8 @@ Test(kmalloc, zeroed_memory_is_zero_also_when_used_again)
 
 Test(kmalloc, too_much_is_refused)
 {
-	static const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 4096, (size_t)PTRDIFF_MAX + 1,
-				       PTRDIFF_MAX, 1ul << 62, 1ul << 46};
+	static const size_t sizes[] = {SIZE_MAX,    SIZE_MAX - 4096, (size_t)PTRDIFF_MAX + 1,
+				       PTRDIFF_MAX, 1ul << 62,	     1ul << 46};
 	char *block = kmalloc(100000, GFP_KERNEL);
 
 	memset(block, 7, 100000);
@@ -117,9 +117,9 @@ Test(kmalloc, free_keeps_errno)
 
 Test(krealloc, keeps_contents_whatever_the_sizes, .init = enter)
 {
-	static const size_t sizes[] = {1,     100,   5000,    60000,   65536, 65537,  100000,
-				       130000, 131072, 200000, 1 << 20, 5 << 20, 300000, 70000,
-				       66000, 65000, 3000,    10};
+	static const size_t sizes[] = {1,      100,    5000,   60000,  65536,	65537,
+				       100000, 130000, 131072, 200000, 1 << 20, 5 << 20,
+				       300000, 70000,  66000,  65000,  3000,	10};
 	const size_t nr = sizeof(sizes) / sizeof(sizes[0]);
 
 	for (size_t i = 0; i < nr; i++) {

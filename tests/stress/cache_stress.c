@@ -16,11 +16,11 @@
 #include "tests/stress/pattern.h"
 #include "tests/stress/quiet.h"
 
-#define GROUPS 2
-#define PLACES 200
+#define GROUPS	2
+#define PLACES	200
 #define OBJECTS 100
-#define BUILT  0x6275696c74ull
-#define LIMIT  (4ul << 20)
+#define BUILT	0x6275696c74ull
+#define LIMIT	(4ul << 20)
 
 static struct mem_cgroup *groups[GROUPS];
 static unsigned long destroyed, seen_by_rcu;
@@ -241,8 +241,8 @@ int main(int argc, char **argv)
 					    {0, NULL}};
 
 	deadline_start(argc, argv);
-	node_cache = kmem_cache_create("node", sizeof(struct node), 0, SLAB_TYPESAFE_BY_RCU,
-				       node_build);
+	node_cache =
+		kmem_cache_create("node", sizeof(struct node), 0, SLAB_TYPESAFE_BY_RCU, node_build);
 	for (int i = 0; i < GROUPS; i++) {
 		char name[] = {(char)('a' + i), '\0'};
 

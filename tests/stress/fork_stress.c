@@ -245,9 +245,11 @@ static int remove_group(struct mem_cgroup *memcg)
 
 int main(int argc, char **argv)
 {
-	static const struct crew crews[] = {
-		{3, exchange_parcels}, {2, make_and_remove}, {1, remove_first},
-		{1, resize_huge},      {0, NULL}};
+	static const struct crew crews[] = {{3, exchange_parcels},
+					    {2, make_and_remove},
+					    {1, remove_first},
+					    {1, resize_huge},
+					    {0, NULL}};
 
 	deadline_start(argc, argv);
 	for (int i = 0; i < GROUPS; i++) {

@@ -13,9 +13,9 @@
 #include "tests/stress/quiet.h"
 
 #define THREADS 4
-#define PLACES 512
-#define LIFE 4000
-#define LIMIT (2ul << 20)
+#define PLACES	512
+#define LIFE	4000
+#define LIMIT	(2ul << 20)
 #define LARGEST (160ul << 10)
 
 /* At the start of each block. */
