@@ -90,7 +90,6 @@ static struct task *task_create(void)
 
 	if (!task)
 		return NULL;
-	rcu_take_in_thread();
 	task->home = process_memcg;
 	mem_cgroup_get(task->home);
 	lock(&task_list_lock);
@@ -161,8 +160,10 @@ struct heap *task_begin_heap(void)
 		return current_heap;
 	}
 	slab_init();
+	rcu_take_in_thread(); /* may allocate, and so come here before us */
+	if (unlikely(current_heap != &heap_none))
+		return task_begin_heap();
 	if (task_ended) {
-		rcu_take_in_thread();
 		heap = heap_claim(process_memcg, HEAP_BORROWED, NULL);
 		if (heap) {
 			current_heap = heap;
