@@ -28,7 +28,7 @@ bool charge_again(struct charge *charge)
 {
 	struct mem_cgroup *over = container_of(charge->fail, struct mem_cgroup, memory);
 
-	if ((charge->gfp & __GFP_DIRECT_RECLAIM) && charge->tries++ < CHARGE_RETRIES) {
+	if (charge->tries++ < CHARGE_RETRIES) { /* no callbacks, so any context may */
 		memcg_event(over, MEMCG_EVENT_MAX);
 		memcg_drain_stocks(over);
 		return true;

@@ -4,8 +4,10 @@
  *
  * A charge is made in the counter and all its ancestors or in none. Usage never
  * passes max, not even for a moment: each level is compared and exchanged, so
- * two charges that race near the limit do not refuse each other for pages that
- * neither gets. Only __GFP_NOFAIL charges go past.
+ * two charges that race near one limit do not refuse each other for pages that
+ * neither gets. (A charge that an ancestor refuses holds its pages below for a
+ * moment; who is refused by that tries again, charge_again().) Only __GFP_NOFAIL
+ * charges go past.
  */
 #ifndef ACCOUNTING_PAGE_COUNTER_H
 #define ACCOUNTING_PAGE_COUNTER_H

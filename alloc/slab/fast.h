@@ -60,7 +60,7 @@ static __always_inline_fn void heap_free_object(struct heap *heap, struct slab *
 	bool too_much = obj_stock_credit(&heap->stock, slab->size);
 
 	object_set_next(object, offset, slab->free);
-	slab->free = object;
+	store_release(&slab->free, object); /* a fork may come in between */
 	if (unlikely(--slab->countdown == 0 || too_much))
 		slab_free_event(heap, slab);
 }

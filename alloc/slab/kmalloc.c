@@ -177,6 +177,8 @@ size_t ksize(const void *block)
 	return kmalloc_usable_size(block, "ksize");
 }
 
+static bool rcu_frees; /* kfree_rcu() was used; set once */
+
 /* The block is found again from its head, which lies in it. */
 static void free_by_head(struct rcu_head *head)
 {
@@ -193,10 +195,13 @@ void kvfree_call_rcu(struct rcu_head *head, void *block)
 	if (slab_of(head) != live_slab(block, "kfree_rcu"))
 		die("kfree_rcu(): head %p is not in the first page of block %p", (void *)head,
 		    block);
+	WRITE_ONCE(rcu_frees, true);
 	call_rcu(head, free_by_head);
 }
 
 void kvfree_rcu_barrier(void)
 {
-	rcu_barrier();
+	/* The barrier costs a grace period, and most programs never need it. */
+	if (READ_ONCE(rcu_frees))
+		rcu_barrier();
 }

@@ -12,7 +12,7 @@ extern "C" {
 
 typedef unsigned int gfp_t;
 
-#define __GFP_DIRECT_RECLAIM ((gfp_t)0x01u) /* may drain and reclaim */
+#define __GFP_DIRECT_RECLAIM ((gfp_t)0x01u) /* may reclaim: run callbacks */
 #define __GFP_ZERO	     ((gfp_t)0x02u) /* the object reads as zero */
 #define __GFP_ACCOUNT	     ((gfp_t)0x04u) /* accepted: everything is charged */
 #define __GFP_NOFAIL	     ((gfp_t)0x08u) /* may pass the group's limit */
