@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static unsigned int suffix_shift(char suffix)
@@ -55,4 +56,18 @@ int parse_size(const char *text, uint64_t *bytes)
 		return -EINVAL;
 	*bytes = value << shift;
 	return 0;
+}
+
+const char *format_size(uint64_t bytes, char *buf, size_t len)
+{
+	static const char units[] = "BKMGT";
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 1024 && unit < sizeof(units) - 2) {
+		value /= 1024;
+		unit++;
+	}
+	snprintf(buf, len, unit ? "%.1f%c" : "%.0f%c", value, units[unit]);
+	return buf;
 }

@@ -2,6 +2,7 @@
 #ifndef ACCOUNTING_SIZE_H
 #define ACCOUNTING_SIZE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -11,5 +12,8 @@
  * does not fit.
  */
 int parse_size(const char *text, uint64_t *bytes);
+
+/* Writes @bytes for people ("512B", "1.5G") and returns @buf; 16 bytes suffice. */
+const char *format_size(uint64_t bytes, char *buf, size_t len);
 
 #endif

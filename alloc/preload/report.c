@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "accounting/mem_cgroup.h"
+#include "accounting/size.h"
 #include "alloc/base/message.h"
 #include "alloc/slab/task.h"
 
@@ -53,20 +54,6 @@ __attribute__((format(printf, 2, 3))) static void put(struct out *out, const cha
 
 /* ---- Text --------------------------------------------------------------- */
 
-static const char *human(uint64_t bytes, char *buf, size_t len)
-{
-	static const char units[] = "BKMGT";
-	double value = (double)bytes;
-	size_t unit = 0;
-
-	while (value >= 1024 && unit < sizeof(units) - 2) {
-		value /= 1024;
-		unit++;
-	}
-	snprintf(buf, len, unit ? "%.1f%c" : "%.0f%c", value, units[unit]);
-	return buf;
-}
-
 static unsigned int depth_below(const struct mem_cgroup *memcg, const struct mem_cgroup *top)
 {
 	unsigned int depth = 0;
@@ -86,10 +73,10 @@ static int text_group(struct mem_cgroup *memcg, void *arg)
 	mem_cgroup_stat(memcg, &stat);
 	put(out, "%*s%-*s %9s %9s %9s %9" PRIu64 " %9s %9s %7" PRIu64 " %6" PRIu64 "\n", indent, "",
 	    max_t(int, 24 - indent, 1), mem_cgroup_name(memcg),
-	    human(stat.current, b[0], sizeof(b[0])),
-	    human(mem_cgroup_peak(memcg), b[1], sizeof(b[1])),
-	    human(stat.object_bytes + stat.span_bytes, b[2], sizeof(b[2])), stat.objects,
-	    human(stat.slab_bytes, b[3], sizeof(b[3])), human(stat.waste_bytes, b[4], sizeof(b[4])),
+	    format_size(stat.current, b[0], sizeof(b[0])),
+	    format_size(mem_cgroup_peak(memcg), b[1], sizeof(b[1])),
+	    format_size(stat.object_bytes + stat.span_bytes, b[2], sizeof(b[2])), stat.objects,
+	    format_size(stat.slab_bytes, b[3], sizeof(b[3])), format_size(stat.waste_bytes, b[4], sizeof(b[4])),
 	    mem_cgroup_event(memcg, MEMCG_EVENT_MAX), mem_cgroup_event(memcg, MEMCG_EVENT_OOM));
 	return 0;
 }

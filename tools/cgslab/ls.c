@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "accounting/size.h"
 #include "tools/cgslab/command.h"
 #include "tools/cgslab/group_tree.h"
 
@@ -29,20 +30,6 @@ static const struct argp argp = {
 	       "each thread settled its stock of bytes.",
 };
 
-static const char *human(uint64_t bytes, char *buf, size_t len)
-{
-	static const char units[] = "BKMGT";
-	double value = (double)bytes;
-	size_t unit = 0;
-
-	while (value >= 1024 && unit < sizeof(units) - 2) {
-		value /= 1024;
-		unit++;
-	}
-	snprintf(buf, len, unit ? "%.1f%c" : "%.0f%c", value, units[unit]);
-	return buf;
-}
-
 /* Object counts are not in every library's counters. */
 static const char *count(const struct group *group, char *buf, size_t len)
 {
@@ -59,11 +46,11 @@ static void print_group(const struct group *group)
 	char b[6][24];
 
 	printf("%*s%-*s %9s %9s %9s %9s %9s %9s %7" PRIu64 " %6" PRIu64 "\n", indent, "", width,
-	       group_name(group), human(group->current, b[0], sizeof(b[0])),
-	       human(group->peak, b[1], sizeof(b[1])), human(group_live(group), b[2], sizeof(b[2])),
+	       group_name(group), format_size(group->current, b[0], sizeof(b[0])),
+	       format_size(group->peak, b[1], sizeof(b[1])), format_size(group_live(group), b[2], sizeof(b[2])),
 	       count(group, b[3], sizeof(b[3])),
-	       human(not_negative(group->slab_bytes), b[4], sizeof(b[4])),
-	       human(group_waste(group), b[5], sizeof(b[5])), group->events[MEMCG_EVENT_MAX],
+	       format_size(not_negative(group->slab_bytes), b[4], sizeof(b[4])),
+	       format_size(group_waste(group), b[5], sizeof(b[5])), group->events[MEMCG_EVENT_MAX],
 	       group->events[MEMCG_EVENT_OOM]);
 }
 

@@ -3,7 +3,6 @@
  * cgslab run: sets the environment and becomes the program, so that its exit
  * status, signals and process id are its own.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <error.h>
 #include <stdbool.h>
@@ -13,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "accounting/size.h"
 #include "tools/cgslab/command.h"
 #include "tools/cgslab/launch_env.h"
 
@@ -57,29 +57,11 @@ static void add_choice(struct run *run, const char *option, const char *key, con
 	add_pair(run, option, key, value);
 }
 
-/* As the library takes it, without white space; accounting/size.h. */
-static bool is_size(const char *text)
-{
-	static const char suffixes[] = "KMGT";
-	unsigned long long value;
-	const char *suffix;
-	char *end;
-
-	if (!strcmp(text, "max"))
-		return true;
-	if (!isdigit((unsigned char)*text))
-		return false;
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (errno || !*end)
-		return !errno;
-	suffix = strchr(suffixes, toupper((unsigned char)*end));
-	return suffix && !end[1] && value <= UINT64_MAX >> (suffix - suffixes + 1) * 10;
-}
-
 static void add_max(struct run *run, const char *value)
 {
-	if (!is_size(value))
+	uint64_t bytes;
+
+	if (parse_size(value, &bytes))
 		error(EXIT_USAGE, 0, "--max: '%s' is not a size, such as 512M", value);
 	add_pair(run, "--max", "max", value);
 }
