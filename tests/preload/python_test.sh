@@ -10,7 +10,7 @@ need "$library/test/test_json" libpython3.11-testsuite
 # The longest first. They run in processes of their own, several at once, because many mostly wait.
 TESTS=(
 	test_multiprocessing_fork test_concurrent_futures test_signal test_subprocess test_queue test_fork1
-	test_threading test_thread test_threading_local test_mmap test_os test_posix test_pty test_select
+	test_threading test_thread test_threading_local test_mmap test_os test_posix test_select
 	test_tempfile
 	test_array test_bytes test_ctypes test_decimal test_deque test_dict test_gc test_hashlib
 	test_itertools test_json test_list test_long test_re test_set test_sort
