@@ -15,6 +15,7 @@
 #define COMMIT_MOST  (64ul << 20)
 
 /* The clock of freed_at: ticks of 64 ms. */
+#define TICK_MASK   ((1u << 30) - 1)
 #define TICK_SHIFT  6
 #define DECAY_TICKS 16 /* about a second */
 #define DIRTY_LEAST ((64ul << 20) >> PAGE_SHIFT)
@@ -50,7 +51,7 @@ static struct page_bins *bins_of(enum page_state state)
 
 static uint32_t now_ticks(void)
 {
-	return (uint32_t)(os_clock_ms() >> TICK_SHIFT) & ((1u << 30) - 1);
+	return (uint32_t)(os_clock_ms() >> TICK_SHIFT) & TICK_MASK;
 }
 
 int page_runs_init(void)
@@ -199,18 +200,22 @@ static size_t purge_run(uint32_t first)
 	return (size_t)npages << PAGE_SHIFT;
 }
 
-/* Purges the dirty runs that were freed @age ticks ago or before. */
-static size_t purge_older(uint32_t now, uint32_t age)
+/*
+ * Purges the dirty runs that were freed @age ticks ago or before, as long as more
+ * than @keep pages are dirty.
+ */
+static size_t purge_older(uint32_t now, uint32_t age, size_t keep)
 {
 	size_t purged = 0;
 
-	for (unsigned int bin = 0; bin < PAGE_BINS; bin++) {
+	/* The longest first: one call to the kernel for each. */
+	for (unsigned int bin = PAGE_BINS; bin-- && dirty_bins.npages > keep;) {
 		uint32_t first = dirty_bins.head[bin];
 
-		while (first) {
+		while (first && dirty_bins.npages > keep) {
 			uint32_t next = tags[first].next;
 
-			if (((now - tags[first].freed_at) & ((1u << 30) - 1)) >= age)
+			if (((now - tags[first].freed_at) & TICK_MASK) >= age)
 				purged += purge_run(first);
 			first = next;
 		}
@@ -218,15 +223,27 @@ static size_t purge_older(uint32_t now, uint32_t age)
 	return purged;
 }
 
+static size_t purge_all(void)
+{
+	return purge_older(now_ticks(), 0, 0);
+}
+
+/* The oldest go first where there is too much. */
 static void decay(void)
 {
 	uint32_t now = now_ticks();
+	size_t most = max_t(size_t, DIRTY_LEAST, pages_used / 2);
 
-	if (dirty_bins.npages > max_t(size_t, DIRTY_LEAST, pages_used / 2)) {
-		purge_older(now, 0);
-	} else if (((now - last_decay) & ((1u << 30) - 1)) >= DECAY_TICKS / 4) {
+	if (dirty_bins.npages > most) {
+		size_t keep = most - most / 4;
+
+		for (uint32_t age = DECAY_TICKS / 2; age && dirty_bins.npages > keep; age /= 2)
+			purge_older(now, age, keep);
+		purge_older(now, 0, keep);
+	}
+	if (((now - last_decay) & TICK_MASK) >= DECAY_TICKS / 4) {
 		last_decay = now;
-		purge_older(now, DECAY_TICKS);
+		purge_older(now, DECAY_TICKS, 0);
 	}
 }
 
@@ -250,7 +267,7 @@ void *page_run_alloc(size_t npages, size_t align, bool *zeroed)
 	}
 	if (!start && dirty_bins.npages) {
 		/* Dirty and zero neighbours join only now. */
-		purge_older(now_ticks(), 0);
+		purge_all();
 		start = alloc_from_bins(&zero_bins, n, align);
 	}
 	if (start)
@@ -303,7 +320,7 @@ size_t page_runs_purge(void)
 	size_t purged;
 
 	lock(&page_run_lock);
-	purged = purge_older(now_ticks(), 0);
+	purged = purge_all();
 	unlock(&page_run_lock);
 	return purged;
 }
