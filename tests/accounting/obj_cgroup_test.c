@@ -107,6 +107,18 @@ Test(obj_cgroup, charges_outlive_the_thread, .init = enter)
 	obj_cgroup_put(objcg);
 }
 
+Test(obj_cgroup, refused_beyond_all_arithmetic, .init = enter)
+{
+	uint64_t usage = mem_cgroup_usage(memcg);
+
+	cr_expect_eq(obj_cgroup_charge(objcg, GFP_KERNEL, SIZE_MAX), -ENOMEM);
+	cr_expect_eq(obj_cgroup_charge(objcg, GFP_KERNEL, (size_t)1 << 63), -ENOMEM);
+	cr_expect_eq(obj_cgroup_charge(objcg, GFP_KERNEL | __GFP_NOFAIL, PTRDIFF_MAX), -ENOMEM,
+		     "no memory can be meant");
+	cr_expect_eq(object_bytes(memcg), 0);
+	cr_expect_eq(mem_cgroup_usage(memcg), usage);
+}
+
 Test(obj_cgroup, refused_at_the_limit, .init = enter)
 {
 	cr_assert_eq(mem_cgroup_set_max(memcg, 100 * PAGE_SIZE), 0);

@@ -5,10 +5,13 @@
 #include <pthread.h>
 #include <string.h>
 
+#include <urcu-bp.h>
+
 #include <cgslab/memcg.h>
 #include <cgslab/slab.h>
 
 #include "accounting/obj_stock.h"
+#include "alloc/base/meta.h"
 #include "alloc/slab/heap.h"
 
 static struct mem_cgroup *a, *b;
@@ -197,6 +200,30 @@ Test(group, parked_heaps_keep_no_empty_slabs, .init = make)
 	in_thread(free_in_b, NULL);
 	cr_assert_eq(mem_cgroup_stat(a, &stat), 0);
 	cr_expect_eq(stat.slab_bytes, 0, "%lu bytes", (unsigned long)stat.slab_bytes);
+}
+
+/* Heaps with tables for many caches are used again with their tables. */
+Test(group, removed_groups_leave_no_tables)
+{
+	struct kmem_cache *caches[500];
+	size_t metadata = 0;
+
+	for (int i = 0; i < 500; i++)
+		caches[i] = kmem_cache_create("many", 64, 0, 0, NULL);
+	for (int i = 0; i < 400; i++) {
+		struct mem_cgroup *memcg = mem_cgroup_create(NULL, "passing");
+
+		set_active_memcg(memcg);
+		kmem_cache_free(caches[499], kmem_cache_alloc(caches[499], GFP_KERNEL));
+		set_active_memcg(NULL);
+		cr_assert_eq(mem_cgroup_rmdir(memcg), 0);
+		mem_cgroup_put(memcg);
+		rcu_barrier(); /* groups and their records come back */
+		if (i == 10)
+			metadata = meta_committed();
+	}
+	cr_expect_leq(meta_committed() - metadata, 128 << 10, "grown by %zu",
+		      meta_committed() - metadata);
 }
 
 Test(group, threads_hand_their_heaps_on, .init = make)

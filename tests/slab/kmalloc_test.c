@@ -173,6 +173,49 @@ Test(krealloc, refused_leaves_the_block, .init = enter)
 }
 
 /* A span that grows takes what it needs more, not its whole size again. */
+/* Everything that is left below the limit, in blocks of any size. */
+static void use_up(void)
+{
+	for (size_t size = 100000; size >= 16; size /= 2)
+		while (kmalloc(size, GFP_KERNEL))
+			;
+}
+
+Test(krealloc, smaller_is_never_refused, .init = enter)
+{
+	const size_t sizes[][2] = {{100000, 20000}, {3 << 20, 70000}, {5000, 100}, {16, 8}};
+	char *blocks[4];
+
+	for (int i = 0; i < 4; i++) {
+		blocks[i] = kmalloc(sizes[i][0], GFP_KERNEL);
+		cr_assert_not_null(blocks[i]);
+		memset(blocks[i], i + 1, sizes[i][0]);
+	}
+	cr_assert_eq(mem_cgroup_set_max(mem_cgroup_current(), 8 << 20), 0);
+	use_up();
+	for (int i = 3; i >= 0; i--) {
+		errno = 0;
+		blocks[i] = krealloc(blocks[i], sizes[i][1], GFP_KERNEL);
+		cr_assert_not_null(blocks[i], "%zu to %zu", sizes[i][0], sizes[i][1]);
+		cr_expect_eq(errno, 0);
+		cr_expect_eq(blocks[i][0], i + 1);
+		cr_expect_eq(blocks[i][sizes[i][1] - 1], i + 1);
+		use_up();
+	}
+	cr_expect_eq(mem_cgroup_verify(mem_cgroup_root(), NULL), 0);
+}
+
+Test(kmalloc, what_nobody_gets_is_in_no_peak, .init = enter)
+{
+	void *block = kmalloc(100000, GFP_KERNEL);
+	uint64_t peak = mem_cgroup_peak(mem_cgroup_current());
+
+	cr_expect_null(kmalloc((size_t)1 << 45, GFP_KERNEL));
+	cr_expect_null(krealloc(block, (size_t)1 << 45, GFP_KERNEL));
+	cr_expect_eq(mem_cgroup_peak(mem_cgroup_current()), peak);
+	kfree(block);
+}
+
 Test(krealloc, spans_grow_by_the_difference, .init = enter)
 {
 	void *block = kmalloc(2 << 20, GFP_KERNEL);
@@ -217,6 +260,14 @@ Test(kmalloc, foreign_pointers_die, .signal = SIGABRT)
 
 	kfree(kmalloc(1, GFP_KERNEL));
 	kfree(&here);
+}
+
+Test(kmalloc, freeing_an_object_twice_in_a_row_dies, .signal = SIGABRT)
+{
+	void *volatile block = kmalloc(100, GFP_KERNEL);
+
+	kfree(block);
+	kfree(block);
 }
 
 Test(kmalloc, freeing_a_span_twice_dies, .signal = SIGABRT)

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -125,4 +126,28 @@ Test(raw_fork, child_sets_and_hits_a_limit, .init = fill)
 {
 	run_unnoticed(hit_limit);
 	cr_expect_eq(mem_cgroup_max(memcg), MEMCG_MAX);
+}
+
+/* Its end does not matter: it may stop for want of counters, but not use the parent's. */
+static void free_blocks_somehow(void)
+{
+	for (int i = 0; i < BLOCKS; i++)
+		kfree(blocks[i]);
+}
+
+/* With handlers and without. */
+Test(raw_fork, child_without_memory_leaves_the_parent_alone, .init = fill)
+{
+	const struct rlimit little = {1 << 20, RLIM_INFINITY};
+	const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+	struct mem_cgroup_identity before, after;
+
+	cr_assert_eq(mem_cgroup_verify(memcg, &before), 0);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(setrlimit(RLIMIT_AS, &little), 0);
+		child_run(i ? fork : clone_plain, free_blocks_somehow);
+		cr_assert_eq(setrlimit(RLIMIT_AS, &all), 0);
+		cr_expect_eq(mem_cgroup_verify(memcg, &after), 0);
+		cr_expect_eq(memcmp(&before, &after, sizeof(before)), 0);
+	}
 }

@@ -240,7 +240,8 @@ struct mem_cgroup *obj_cgroup_memcg(struct obj_cgroup *objcg) CGSLAB_API(obj_cgr
 
 /*
  * Charges @size bytes that the caller keeps by its own means. Returns 0, or
- * -ENOMEM with nothing charged (never with __GFP_NOFAIL).
+ * -ENOMEM with nothing charged (with __GFP_NOFAIL only beyond 4 PiB, which no
+ * memory can be meant by).
  */
 int obj_cgroup_charge(struct obj_cgroup *objcg, gfp_t gfp, size_t size)
 	CGSLAB_API(obj_cgroup_charge);
