@@ -5,6 +5,9 @@
 
 #include "accounting/charge.h"
 
+/* What the record is told: changes of at least this part of what it knows. */
+#define PUBLISH_SHIFT 5
+
 static void set_limit(struct obj_stock *stock, int64_t limit)
 {
 	WRITE_ONCE(stock->limit, limit);
@@ -37,6 +40,16 @@ static void publish(struct obj_stock *stock, int64_t coming)
 	lock(objcg_lock(stock->objcg));
 	__publish(stock, coming);
 	unlock(objcg_lock(stock->objcg));
+}
+
+/* Numbers that are a few percent old are new enough to look at. */
+static void publish_change(struct obj_stock *stock, int64_t coming)
+{
+	int64_t delta = stock->used + coming - stock->published;
+	int64_t known = stock->published;
+
+	if ((delta < 0 ? -delta : delta) > (known < 0 ? -known : known) >> PUBLISH_SHIFT)
+		publish(stock, coming);
 }
 
 void obj_stock_attach(struct obj_stock *stock, struct obj_cgroup *objcg)
@@ -153,7 +166,7 @@ int obj_stock_refill(struct obj_stock *stock, gfp_t gfp, size_t size)
 	/* Not ours yet: others must not see it while we wait for the lock. */
 	WRITE_ONCE(stock->used, stock->used - (int64_t)size);
 	/* Now: between taking and handing out nothing may wait for a count. */
-	publish(stock, (int64_t)size);
+	publish_change(stock, (int64_t)size);
 	charge_begin(&charge, stock->objcg, gfp);
 	do {
 		lock(&stock->lock);
@@ -182,7 +195,7 @@ void obj_stock_flush(struct obj_stock *stock)
 		obj_cgroup_uncharge_pages(stock->objcg, pages);
 	}
 	unlock(&stock->lock);
-	publish(stock, 0);
+	publish_change(stock, 0);
 }
 
 void obj_stock_settle(struct obj_stock *stock)
