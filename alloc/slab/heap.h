@@ -40,7 +40,10 @@ struct heap {
 	void *freelist[SIZE_CLASSES]; /* owner; by kmalloc class */
 
 	struct heap_slot slots[SIZE_CLASSES];
-	struct hlist_head full; /* lock: full slabs of all caches */
+	struct hlist_head empty; /* lock: kept for the next burst, of any cache */
+	uint32_t nr_empty;	 /* lock */
+	uint32_t empty_pages;	 /* lock */
+	struct hlist_head full;	 /* lock: full slabs of all caches */
 	struct lock lock;
 	uint32_t caches_died; /* owner: as of which dead caches were trimmed */
 	bool torn;	      /* owner: a fork caught others at work; heap_recover() */

@@ -101,6 +101,8 @@ static int refill_locked(struct heap *heap, struct kmem_cache *cache)
 		heap_place_active(heap, container_of(slot->partial.first, struct slab, node));
 		return 0;
 	}
+	if (heap_reuse_empty(heap, cache))
+		return 0;
 	return add_slab(heap, cache);
 }
 

@@ -4,13 +4,20 @@
  *
  *            refill                 exhausted
  *   new ----------------> active ---------------> full
- *                           ^                      |
- *                           | refill               | some freed
- *                           |                      v
- *                           +------------------ partial ---> destroyed
- *                                                    all freed
+ *                         ^    ^                   |
+ *                         |    | refill            | some freed
+ *                         |    |                   v
+ *                         |    +--------------- partial
+ *                         | refill                 | all freed
+ *                         |                        v
+ *                         +--------------------- empty ------> destroyed
+ *                                                    too many
  */
 #include "alloc/slab/heap_slabs.h"
+
+/* So much an owner keeps in empty slabs, and so many, for they are searched. */
+#define EMPTY_PAGES ((512u << 10) >> PAGE_SHIFT)
+#define EMPTY_SLABS 16
 
 /* A full slab comes back when this part of its objects has been freed. */
 #define WAKE_SHIFT 3
@@ -55,27 +62,57 @@ void heap_place_active(struct heap *heap, struct slab *slab)
 	heap_note_objects(heap, slab);
 }
 
+static void place_empty(struct heap *heap, struct slab *slab)
+{
+	slab->place = SLAB_EMPTY;
+	heap->nr_empty++;
+	heap->empty_pages += slab->npages;
+	hlist_add_head(&slab->node, &heap->empty);
+}
+
+static void leave_empty(struct heap *heap, struct slab *slab)
+{
+	heap->nr_empty--;
+	heap->empty_pages -= slab->npages;
+	hlist_del_init(&slab->node);
+}
+
+bool heap_reuse_empty(struct heap *heap, const struct kmem_cache *cache)
+{
+	for (struct hlist_node *node = heap->empty.first; node; node = node->next) {
+		struct slab *slab = container_of(node, struct slab, node);
+
+		if (slab->cache != cache)
+			continue;
+		leave_empty(heap, slab);
+		heap_place_active(heap, slab);
+		return true;
+	}
+	return false;
+}
+
 void heap_destroy_empty(struct heap *heap, struct slab *slab)
 {
+	if (slab->place == SLAB_EMPTY)
+		leave_empty(heap, slab);
+	else
+		hlist_del_init(&slab->node);
 	heap_note_objects(heap, slab);
 	heap_slot(heap, slab->cache)->nr_slabs--;
 	/* The stock's reference of the objcg keeps it. */
 	slab_destroy(slab);
 }
 
-/*
- * A slab not active has become empty. An owner keeps one for the next burst,
- * on the list of partial slabs like any other; a parked heap keeps none.
- */
+/* An owner keeps a few for the next burst; a parked heap keeps none. */
 void heap_slab_emptied(struct heap *heap, struct slab *slab)
 {
-	struct heap_slot *slot = heap_slot(heap, slab->cache);
-
-	hlist_del_init(&slab->node);
-	if (slot->partial.first || READ_ONCE(heap->owner) == HEAP_BORROWED)
+	if (heap->nr_empty == EMPTY_SLABS || heap->empty_pages + slab->npages > EMPTY_PAGES ||
+	    READ_ONCE(heap->owner) == HEAP_BORROWED) {
 		heap_destroy_empty(heap, slab);
-	else
-		heap_place_partial(heap, slab);
+	} else {
+		hlist_del_init(&slab->node);
+		place_empty(heap, slab);
+	}
 }
 
 void heap_slab_update_place(struct heap *heap, struct slab *slab, uint32_t used)
@@ -100,32 +137,34 @@ void slab_event(struct heap *heap, struct slab *slab)
 	unlock(&heap->lock);
 }
 
-static void for_each_in_slot(struct heap *heap, struct heap_slot *slot,
+static void for_each_in_list(struct heap *heap, struct hlist_head *list,
 			     void (*fn)(struct heap *, struct slab *, void *), void *arg)
 {
 	struct hlist_node *node, *next;
 
-	if (slot->active)
-		fn(heap, slot->active, arg);
-	for (node = slot->partial.first; node; node = next) {
+	for (node = list->first; node; node = next) {
 		next = node->next;
 		fn(heap, container_of(node, struct slab, node), arg);
 	}
 }
 
+static void for_each_in_slot(struct heap *heap, struct heap_slot *slot,
+			     void (*fn)(struct heap *, struct slab *, void *), void *arg)
+{
+	if (slot->active)
+		fn(heap, slot->active, arg);
+	for_each_in_list(heap, &slot->partial, fn, arg);
+}
+
 void heap_for_each_slab(struct heap *heap,
 			void (*fn)(struct heap *heap, struct slab *slab, void *arg), void *arg)
 {
-	struct hlist_node *node, *next;
-
 	for (uint32_t i = 0; i < SIZE_CLASSES; i++)
 		for_each_in_slot(heap, &heap->slots[i], fn, arg);
 	for (uint32_t i = 0; i < heap->nr_extra; i++)
 		for_each_in_slot(heap, &heap->extra_slots[i], fn, arg);
-	for (node = heap->full.first; node; node = next) {
-		next = node->next;
-		fn(heap, container_of(node, struct slab, node), arg);
-	}
+	for_each_in_list(heap, &heap->empty, fn, arg);
+	for_each_in_list(heap, &heap->full, fn, arg);
 }
 
 /* ---- From elsewhere ----------------------------------------------------- */

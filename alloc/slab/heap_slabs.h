@@ -11,7 +11,12 @@
 /* Each takes a slab that is on no list. */
 void heap_place_full(struct heap *heap, struct slab *slab);
 void heap_place_partial(struct heap *heap, struct slab *slab);
+
+/* Takes a slab without used objects off its list, and gives it back. */
 void heap_destroy_empty(struct heap *heap, struct slab *slab);
+
+/* Makes an empty slab of @cache that was kept the active one; false: none. */
+bool heap_reuse_empty(struct heap *heap, const struct kmem_cache *cache);
 
 /* Takes a slab off its list; its free objects become the freelist. */
 void heap_place_active(struct heap *heap, struct slab *slab);

@@ -49,10 +49,8 @@ static void trim_active(struct heap *heap, struct slab *slab, void *arg)
 
 static void trim_empty(struct heap *heap, struct slab *slab, void *arg)
 {
-	if (slab->place != SLAB_PARTIAL || slab_used(slab) || !trim_wants(arg, slab))
-		return;
-	hlist_del_init(&slab->node);
-	heap_destroy_empty(heap, slab);
+	if (slab->place != SLAB_FULL && !slab_used(slab) && trim_wants(arg, slab))
+		heap_destroy_empty(heap, slab);
 }
 
 /* heap->lock. */
@@ -113,5 +111,7 @@ void heap_disown_slabs(struct heap *heap)
 		lock(&heap->lock);
 	}
 	memset(heap->slots, 0, sizeof(heap->slots));
+	heap->nr_empty = 0;
+	heap->empty_pages = 0;
 	unlock(&heap->lock);
 }

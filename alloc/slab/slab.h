@@ -36,6 +36,7 @@ enum slab_kind {
 enum slab_place {
 	SLAB_ACTIVE,  /* its objects are on the heap's freelist */
 	SLAB_PARTIAL, /* on slot->partial: has objects on ->free */
+	SLAB_EMPTY,   /* on heap->empty: all its objects are on ->free */
 	SLAB_FULL,    /* on heap->full: had none when it got there */
 };
 
@@ -68,7 +69,7 @@ struct slab {
 	struct slab *remote_next; /* likewise: heap->remote_slabs */
 	uint32_t npages;	  /* const; a span's changes with its user's realloc() */
 	uint32_t noted;		  /* used as of heap_note_objects() */
-	struct hlist_node node;	  /* heap->lock: slot->partial or heap->full */
+	struct hlist_node node;	  /* heap->lock: slot->partial, heap->full or ->empty */
 	struct rcu_head rcu;	  /* a slab of a SLAB_TYPESAFE_BY_RCU cache going */
 };
 
