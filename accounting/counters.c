@@ -122,11 +122,6 @@ struct counters_header *counters_header(void)
 	return (struct counters_header *)records;
 }
 
-int counters_fd(void)
-{
-	return fd;
-}
-
 uint32_t counters_index(const struct counters_record *record)
 {
 	return (uint32_t)(record - records) - 1;

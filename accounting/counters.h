@@ -79,9 +79,6 @@ uint32_t counters_index(const struct counters_record *record);
 
 struct counters_header *counters_header(void);
 
-/* The file's descriptor, or -1. */
-int counters_fd(void);
-
 /* A word that the kernel clears in a forked child. Const after counters_init(). */
 extern uint32_t *counters_owned;
 

@@ -32,11 +32,6 @@ static inline size_t round_up_to(size_t n, size_t a)
 	return (n + a - 1) & ~(a - 1);
 }
 
-static inline size_t round_down_to(size_t n, size_t a)
-{
-	return n & ~(a - 1);
-}
-
 static inline bool is_power_of_two(size_t n)
 {
 	return n && !(n & (n - 1));

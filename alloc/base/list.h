@@ -48,18 +48,6 @@ static inline void list_del_init(struct list_head *node)
 	list_init(node);
 }
 
-/* Moves all of @from to the end of @to; @from is left empty. */
-static inline void list_splice_tail(struct list_head *from, struct list_head *to)
-{
-	if (list_empty(from))
-		return;
-	from->next->prev = to->prev;
-	to->prev->next = from->next;
-	from->prev->next = to;
-	to->prev = from->prev;
-	list_init(from);
-}
-
 #define list_first_entry(head, type, member) container_of((head)->next, type, member)
 
 #define list_for_each_entry(pos, head, member)                                                     \

@@ -130,8 +130,8 @@ static __always_inline_fn bool heap_has_slot(const struct heap *heap,
 
 /*
  * Puts objects of @cache on the freelist, from the cheapest source: what was
- * freed here, freed from elsewhere, never carved, a partial slab, a new slab.
- * Owner. Returns 0 or -ENOMEM.
+ * freed here, freed from elsewhere, never carved, a partial slab, an empty one
+ * that was kept, a new slab. Owner. Returns 0 or -ENOMEM.
  */
 int heap_refill(struct heap *heap, struct kmem_cache *cache);
 

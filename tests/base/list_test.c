@@ -11,7 +11,7 @@ struct item {
 };
 
 static struct list_head head = LIST_HEAD_INIT(head);
-static struct item a = {.name = 'a'}, b = {.name = 'b'}, c = {.name = 'c'}, d = {.name = 'd'};
+static struct item a = {.name = 'a'}, b = {.name = 'b'}, c = {.name = 'c'};
 
 static const char *names(struct list_head *of)
 {
@@ -52,22 +52,6 @@ Test(list, add_and_delete)
 	list_del_init(&a.list);
 	list_del_init(&c.list);
 	cr_expect(list_empty(&head));
-}
-
-Test(list, splice)
-{
-	struct list_head other = LIST_HEAD_INIT(other);
-
-	list_splice_tail(&other, &head);
-	cr_expect(list_empty(&head));
-	list_add_tail(&c.list, &other);
-	list_add_tail(&d.list, &other);
-	list_splice_tail(&other, &head);
-	cr_expect_str_eq(names(&head), "cd");
-	cr_expect(list_empty(&other));
-	list_add_tail(&a.list, &other);
-	list_splice_tail(&other, &head);
-	cr_expect_str_eq(names(&head), "cda");
 }
 
 Test(list, deleting_while_walking)
