@@ -2,9 +2,7 @@
 /* Random replacement by aligned_alloc, alignments of 16 bytes to 4 KiB. */
 #include <stdlib.h>
 
-#include "bench/workloads/block.h"
-#include "bench/workloads/rng.h"
-#include "bench/workloads/workload.h"
+#include "bench/workloads/replacement.h"
 
 #define TABLE 2048
 
@@ -22,16 +20,8 @@ static struct block *new_aligned(struct rng *rng)
 static uint64_t run(const struct workload_params *params)
 {
 	static struct block *table[TABLE];
-	struct rng rng = rng_make(params->seed, 0);
-	uint64_t sum = 0;
 
-	for (uint64_t op = 0; op < params->ops; op++) {
-		struct block **slot = &table[rng_below(&rng, TABLE)];
-
-		sum += block_free(*slot);
-		*slot = new_aligned(&rng);
-	}
-	return sum + block_free_all(table, TABLE);
+	return replace_at_random(params, table, TABLE, new_aligned);
 }
 
 const struct workload workload = {

@@ -5,9 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "bench/workloads/block.h"
-#include "bench/workloads/rng.h"
-#include "bench/workloads/workload.h"
+#include "bench/workloads/replacement.h"
 
 #define TABLE  512
 #define STRIDE 512 /* bytes between those that are checked and soiled */
@@ -35,16 +33,8 @@ static struct block *new_zeroed(struct rng *rng)
 static uint64_t run(const struct workload_params *params)
 {
 	static struct block *table[TABLE];
-	struct rng rng = rng_make(params->seed, 0);
-	uint64_t sum = 0;
 
-	for (uint64_t op = 0; op < params->ops; op++) {
-		struct block **slot = &table[rng_below(&rng, TABLE)];
-
-		sum += block_free(*slot);
-		*slot = new_zeroed(&rng);
-	}
-	return sum + block_free_all(table, TABLE);
+	return replace_at_random(params, table, TABLE, new_zeroed);
 }
 
 const struct workload workload = {

@@ -1,25 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* Random replacement of blocks of 1 to 64 KiB, as buffers are; one write a page. */
-#include "bench/workloads/block.h"
-#include "bench/workloads/rng.h"
-#include "bench/workloads/workload.h"
+#include "bench/workloads/replacement.h"
 
 #define TABLE 512
+
+static struct block *new_buffer(struct rng *rng)
+{
+	size_t size = rng_log_between(rng, 10, 16);
+	struct block *block = block_new(size, rng_next(rng));
+
+	block_touch_pages(block);
+	return block;
+}
 
 static uint64_t run(const struct workload_params *params)
 {
 	static struct block *table[TABLE];
-	struct rng rng = rng_make(params->seed, 0);
-	uint64_t sum = 0;
 
-	for (uint64_t op = 0; op < params->ops; op++) {
-		struct block **slot = &table[rng_below(&rng, TABLE)];
-
-		sum += block_free(*slot);
-		*slot = block_new(rng_log_between(&rng, 10, 16), rng_next(&rng));
-		block_touch_pages(*slot);
-	}
-	return sum + block_free_all(table, TABLE);
+	return replace_at_random(params, table, TABLE, new_buffer);
 }
 
 const struct workload workload = {
