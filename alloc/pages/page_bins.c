@@ -32,6 +32,19 @@ static unsigned int next_nonempty(const struct page_bins *bins, unsigned int bin
 	return PAGE_BINS;
 }
 
+unsigned int page_bins_last(const struct page_bins *bins, unsigned int bin)
+{
+	for (unsigned int word = (bin + 63) / 64; word--;) {
+		uint64_t bits = bins->nonempty[word];
+
+		if (word == bin / 64)
+			bits &= (1ull << (bin % 64)) - 1;
+		if (bits)
+			return word * 64 + log2_floor(bits);
+	}
+	return PAGE_BINS;
+}
+
 void page_bins_add(struct page_bins *bins, uint32_t first, uint32_t npages, enum page_state state,
 		   uint32_t now)
 {

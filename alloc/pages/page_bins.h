@@ -47,4 +47,7 @@ void page_bins_del(struct page_bins *bins, uint32_t first);
  */
 uint32_t page_bins_find(const struct page_bins *bins, uint32_t npages);
 
+/* The last bin before @bin that holds anything; PAGE_BINS if none. */
+unsigned int page_bins_last(const struct page_bins *bins, unsigned int bin);
+
 #endif

@@ -7,6 +7,7 @@
 #include "alloc/base/message.h"
 #include "alloc/base/os.h"
 #include "alloc/pages/page_bins.h"
+#include "alloc/pages/page_decay.h"
 #include "alloc/pages/page_map.h"
 
 #define AREA_RESERVE (1ul << 40)
@@ -14,11 +15,12 @@
 #define COMMIT_LEAST (1ul << 20)
 #define COMMIT_MOST  (64ul << 20)
 
-/* The clock of freed_at: ticks of 64 ms. */
-#define TICK_MASK   ((1u << 30) - 1)
-#define TICK_SHIFT  6
-#define DECAY_TICKS 16 /* about a second */
-#define DIRTY_LEAST ((64ul << 20) >> PAGE_SHIFT)
+/* From so many pages on alloc_joined() is worth its search, of so many dirty runs. */
+#define JOIN_LEAST  16
+#define JOIN_PROBES 16
+
+/* So many free runs in a row are taken together. */
+#define JOIN_RUNS 8
 
 struct page_map page_map;
 
@@ -32,7 +34,7 @@ static struct page_tag *tags;
 static struct page_bins dirty_bins, zero_bins;
 static uint32_t top = 1; /* pages from here on were never handed out */
 static size_t pages_used;
-static uint32_t last_decay;
+static struct page_decay page_decay;
 
 static void *page_addr(uint32_t page)
 {
@@ -47,11 +49,6 @@ static uint32_t page_number(const void *addr)
 static struct page_bins *bins_of(enum page_state state)
 {
 	return state == PAGE_DIRTY ? &dirty_bins : &zero_bins;
-}
-
-static uint32_t now_ticks(void)
-{
-	return (uint32_t)(os_clock_ms() >> TICK_SHIFT) & TICK_MASK;
 }
 
 int page_runs_init(void)
@@ -125,7 +122,7 @@ static void insert_run(uint32_t first, uint32_t npages, enum page_state state)
 		page_bins_del(bins, first + npages);
 		npages += n;
 	}
-	page_bins_add(bins, first, npages, state, now_ticks());
+	page_bins_add(bins, first, npages, state, page_ticks());
 }
 
 /* The part of a free run that lies at an aligned address, or 0. */
@@ -173,6 +170,71 @@ static uint32_t alloc_from_bins(struct page_bins *bins, uint32_t npages, size_t 
 	return start;
 }
 
+/*
+ * Whether @npages from @page on are free, in whatever runs; @page begins a run or
+ * is the first of none. *@zeroed: whether all of them read as zero.
+ */
+static bool is_free(uint32_t page, uint32_t npages, bool *zeroed)
+{
+	uint32_t n = 0;
+
+	*zeroed = true;
+	for (int i = 0; n < npages && i < JOIN_RUNS; i++) {
+		if (page + n == top)
+			return !commit_pages((size_t)page + npages);
+		if (tags[page + n].state == PAGE_USED)
+			return false;
+		*zeroed &= tags[page + n].state == PAGE_ZERO;
+		n += tags[page + n].npages;
+	}
+	return n >= npages;
+}
+
+/* Takes what is_free() found. */
+static void take_all(uint32_t page, uint32_t npages)
+{
+	while (npages) {
+		uint32_t n;
+
+		if (page == top) {
+			n = npages;
+			top += n;
+			tags[page].state = PAGE_USED;
+			tags[top - 1].state = PAGE_USED;
+		} else {
+			n = min_t(uint32_t, npages, tags[page].npages);
+			take_from(bins_of(tags[page].state), page, page, n);
+		}
+		page += n;
+		npages -= n;
+	}
+}
+
+/*
+ * A long dirty run and what is free behind it: otherwise that run would stay
+ * idle, and as many fresh pages become resident.
+ */
+static uint32_t alloc_joined(uint32_t npages)
+{
+	unsigned int bin = PAGE_BINS;
+	int probes = 0;
+	bool zeroed;
+
+	while ((bin = page_bins_last(&dirty_bins, bin)) < PAGE_BINS) {
+		uint32_t first = dirty_bins.head[bin];
+
+		for (; first; first = tags[first].next) {
+			if (probes++ == JOIN_PROBES)
+				return 0;
+			if (!is_free(first, npages, &zeroed))
+				continue;
+			take_all(first, npages);
+			return first;
+		}
+	}
+	return 0;
+}
+
 static uint32_t alloc_from_top(uint32_t npages, size_t align)
 {
 	size_t addr = round_up_to((size_t)page_addr(top), align);
@@ -206,16 +268,17 @@ static size_t purge_run(uint32_t first)
  */
 static size_t purge_older(uint32_t now, uint32_t age, size_t keep)
 {
+	unsigned int bin = PAGE_BINS;
 	size_t purged = 0;
 
 	/* The longest first: one call to the kernel for each. */
-	for (unsigned int bin = PAGE_BINS; bin-- && dirty_bins.npages > keep;) {
+	while (dirty_bins.npages > keep && (bin = page_bins_last(&dirty_bins, bin)) < PAGE_BINS) {
 		uint32_t first = dirty_bins.head[bin];
 
 		while (first && dirty_bins.npages > keep) {
 			uint32_t next = tags[first].next;
 
-			if (((now - tags[first].freed_at) & TICK_MASK) >= age)
+			if (ticks_passed(now, tags[first].freed_at, age))
 				purged += purge_run(first);
 			first = next;
 		}
@@ -225,14 +288,14 @@ static size_t purge_older(uint32_t now, uint32_t age, size_t keep)
 
 static size_t purge_all(void)
 {
-	return purge_older(now_ticks(), 0, 0);
+	return purge_older(page_ticks(), 0, 0);
 }
 
 /* The oldest go first where there is too much. */
 static void decay(void)
 {
-	uint32_t now = now_ticks();
-	size_t most = max_t(size_t, DIRTY_LEAST, pages_used / 2);
+	uint32_t now = page_ticks();
+	size_t most = page_decay_limit(&page_decay, now, pages_used);
 
 	if (dirty_bins.npages > most) {
 		size_t keep = most - most / 4;
@@ -241,10 +304,14 @@ static void decay(void)
 			purge_older(now, age, keep);
 		purge_older(now, 0, keep);
 	}
-	if (((now - last_decay) & TICK_MASK) >= DECAY_TICKS / 4) {
-		last_decay = now;
+	if (page_decay_due(&page_decay, now))
 		purge_older(now, DECAY_TICKS, 0);
-	}
+}
+
+static void count_used(size_t npages)
+{
+	pages_used += npages;
+	page_decay_note(&page_decay, pages_used);
 }
 
 void *page_run_alloc(size_t npages, size_t align, bool *zeroed)
@@ -259,6 +326,8 @@ void *page_run_alloc(size_t npages, size_t align, bool *zeroed)
 	lock(&page_run_lock);
 	*zeroed = false;
 	start = alloc_from_bins(&dirty_bins, n, align);
+	if (!start && n >= JOIN_LEAST && align == os_page_size())
+		start = alloc_joined(n);
 	if (!start) {
 		*zeroed = true;
 		start = alloc_from_bins(&zero_bins, n, align);
@@ -271,7 +340,7 @@ void *page_run_alloc(size_t npages, size_t align, bool *zeroed)
 		start = alloc_from_bins(&zero_bins, n, align);
 	}
 	if (start)
-		pages_used += n;
+		count_used(n);
 	unlock(&page_run_lock);
 	return start ? page_addr(start) : NULL;
 }
@@ -294,22 +363,13 @@ void page_run_free(void *addr, size_t npages)
 bool page_run_extend(void *addr, size_t npages, size_t more, bool *zeroed)
 {
 	uint32_t end = page_number(addr) + (uint32_t)npages;
-	bool done = false;
+	bool done;
 
 	lock(&page_run_lock);
-	if (end == top) {
-		*zeroed = true;
-		done = !commit_pages((size_t)end + more);
-		if (done)
-			top = end + (uint32_t)more;
-	} else if (tags[end].state != PAGE_USED && tags[end].npages >= more) {
-		*zeroed = tags[end].state == PAGE_ZERO;
-		take_from(bins_of(tags[end].state), end, end, (uint32_t)more);
-		done = true;
-	}
+	done = is_free(end, (uint32_t)more, zeroed);
 	if (done) {
-		tags[end + more - 1].state = PAGE_USED;
-		pages_used += more;
+		take_all(end, (uint32_t)more);
+		count_used(more);
 	}
 	unlock(&page_run_lock);
 	return done;

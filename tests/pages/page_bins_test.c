@@ -95,3 +95,21 @@ Test(page_bins, all_lengths, .init = make)
 		cr_expect_eq(bins.nonempty[i], 0);
 	cr_expect_gt(count, 50);
 }
+
+Test(page_bins, walks_down_from_the_longest, .init = make)
+{
+	unsigned int bin = PAGE_BINS;
+	uint32_t found[3];
+
+	cr_expect_eq(page_bins_last(&bins, bin), PAGE_BINS);
+	add(10, 1);
+	add(20, 70);
+	add(1000, 5000);
+	for (int i = 0; i < 3; i++) {
+		bin = page_bins_last(&bins, bin);
+		cr_assert_lt(bin, PAGE_BINS);
+		found[i] = bins.head[bin];
+	}
+	cr_expect(found[0] == 1000 && found[1] == 20 && found[2] == 10);
+	cr_expect_eq(page_bins_last(&bins, bin), PAGE_BINS);
+}

@@ -209,6 +209,49 @@ Test(page_run, extends_only_into_what_is_free, .init = init)
 	page_runs_validate();
 }
 
+/* What is idle and resident is used before fresh pages are, even if it does not suffice. */
+Test(page_run, dirty_and_zero_runs_are_taken_together, .init = init)
+{
+	struct page_run_stats stats;
+	bool zeroed;
+	char *first = page_run_alloc(100, 0, &zeroed);
+	char *second = page_run_alloc(100, 0, &zeroed);
+	char *wall = page_run_alloc(1, 0, &zeroed);
+
+	cr_assert(second == first + 100 * PAGE_SIZE && wall == second + 100 * PAGE_SIZE);
+	page_run_free(second, 100);
+	page_runs_purge();
+	page_run_free(first, 100);
+	page_runs_validate();
+	cr_expect_eq(page_run_alloc(150, 0, &zeroed), first);
+	cr_expect(!zeroed);
+	page_runs_validate();
+	page_runs_stats(&stats);
+	cr_expect_eq(stats.dirty, 0);
+	cr_expect_eq(stats.used, 151);
+	cr_expect(page_run_extend(first, 150, 50, &zeroed));
+	cr_expect(zeroed, "that was purged");
+	page_runs_validate();
+}
+
+Test(page_run, extends_over_several_runs, .init = init)
+{
+	bool zeroed;
+	char *run = page_run_alloc(10, 0, &zeroed);
+	char *dirty = page_run_alloc(10, 0, &zeroed);
+	char *zero = page_run_alloc(10, 0, &zeroed);
+
+	page_run_free(zero, 10);
+	page_runs_purge();
+	page_run_free(dirty, 10);
+	cr_expect(page_run_extend(run, 10, 100, &zeroed), "as nothing lies behind");
+	cr_expect(!zeroed);
+	page_runs_validate();
+	mark(run, 110, 1);
+	page_run_free(run, 110);
+	page_runs_validate();
+}
+
 Test(page_run, too_much_is_refused, .init = init)
 {
 	bool zeroed;
