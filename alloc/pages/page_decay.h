@@ -31,7 +31,10 @@ static inline bool ticks_passed(uint32_t now, uint32_t since, uint32_t ticks)
 	return ((now - since) & TICK_MASK) >= ticks;
 }
 
-/* @used pages are in use: after each increase. */
+/* @used pages are in use: before a decrease. */
+void page_decay_roll(struct page_decay *decay, uint32_t now, size_t used);
+
+/* The same, after an increase. */
 static inline void page_decay_note(struct page_decay *decay, size_t used)
 {
 	if (used > decay->peak_now)
@@ -39,7 +42,7 @@ static inline void page_decay_note(struct page_decay *decay, size_t used)
 }
 
 /* How many pages may be dirty while @used are in use. */
-size_t page_decay_limit(struct page_decay *decay, uint32_t now, size_t used);
+size_t page_decay_limit(const struct page_decay *decay, size_t used);
 
 /* Whether it is time to look for old runs again. */
 bool page_decay_due(struct page_decay *decay, uint32_t now);

@@ -103,7 +103,7 @@ static int commit_pages(size_t pages)
  * Puts [@first, @first + @npages) into the bins of @state, joined with free
  * neighbours of the same state.
  */
-static void insert_run(uint32_t first, uint32_t npages, enum page_state state)
+static void insert_run(uint32_t first, uint32_t npages, enum page_state state, uint32_t now)
 {
 	struct page_bins *bins = bins_of(state);
 	struct page_tag *left = &tags[first - 1];
@@ -122,7 +122,7 @@ static void insert_run(uint32_t first, uint32_t npages, enum page_state state)
 		page_bins_del(bins, first + npages);
 		npages += n;
 	}
-	page_bins_add(bins, first, npages, state, page_ticks());
+	page_bins_add(bins, first, npages, state, now);
 }
 
 /* The part of a free run that lies at an aligned address, or 0. */
@@ -247,7 +247,7 @@ static uint32_t alloc_from_top(uint32_t npages, size_t align)
 	tags[start].state = PAGE_USED;
 	tags[top - 1].state = PAGE_USED;
 	if (start > old_top)
-		insert_run(old_top, start - old_top, PAGE_ZERO);
+		insert_run(old_top, start - old_top, PAGE_ZERO, 0);
 	return start;
 }
 
@@ -258,7 +258,7 @@ static size_t purge_run(uint32_t first)
 
 	page_bins_del(&dirty_bins, first);
 	os_purge(page_addr(first), (size_t)npages << PAGE_SHIFT);
-	insert_run(first, npages, PAGE_ZERO);
+	insert_run(first, npages, PAGE_ZERO, 0);
 	return (size_t)npages << PAGE_SHIFT;
 }
 
@@ -292,10 +292,9 @@ static size_t purge_all(void)
 }
 
 /* The oldest go first where there is too much. */
-static void decay(void)
+static void decay(uint32_t now)
 {
-	uint32_t now = page_ticks();
-	size_t most = page_decay_limit(&page_decay, now, pages_used);
+	size_t most = page_decay_limit(&page_decay, pages_used);
 
 	if (dirty_bins.npages > most) {
 		size_t keep = most - most / 4;
@@ -350,14 +349,28 @@ size_t page_runs_most(void)
 	return page_area.reserved >> PAGE_SHIFT;
 }
 
-void page_run_free(void *addr, size_t npages)
+static void free_run(void *addr, size_t npages, enum page_state state)
 {
+	uint32_t now = page_ticks();
+
 	npages = round_up_to(npages << PAGE_SHIFT, os_page_size()) >> PAGE_SHIFT;
 	lock(&page_run_lock);
+	page_decay_roll(&page_decay, now, pages_used);
 	pages_used -= npages;
-	insert_run(page_number(addr), (uint32_t)npages, PAGE_DIRTY);
-	decay();
+	insert_run(page_number(addr), (uint32_t)npages, state, now);
+	decay(now);
 	unlock(&page_run_lock);
+}
+
+void page_run_free(void *addr, size_t npages)
+{
+	free_run(addr, npages, PAGE_DIRTY);
+}
+
+void page_run_free_moved(void *addr, size_t npages)
+{
+	os_renew(addr, npages << PAGE_SHIFT);
+	free_run(addr, npages, PAGE_ZERO);
 }
 
 bool page_run_extend(void *addr, size_t npages, size_t more, bool *zeroed)

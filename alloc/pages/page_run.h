@@ -30,6 +30,9 @@ size_t page_runs_most(void);
 /* @npages: the length of a run, or of its tail that is given back. */
 void page_run_free(void *addr, size_t npages);
 
+/* The same for pages that os_move() brought. */
+void page_run_free_moved(void *addr, size_t npages);
+
 /*
  * Makes the run longer by @more pages without moving it. Returns whether that
  * was possible; *@zeroed tells of the new pages.

@@ -192,14 +192,17 @@ void span_destroy(struct slab *span)
 	struct obj_cgroup *objcg = span->objcg;
 	size_t npages = span->capacity;
 	char *start = span->start;
+	bool moved;
 
 	/* First: it waits while somebody counts. */
 	obj_cgroup_uncharge_span(objcg, slab_bytes(span));
 	page_map_set(start, 1, 0);
-	if (span->moved)
-		os_renew(start, npages << PAGE_SHIFT);
+	moved = span->moved;
 	slot_put(span);
-	page_run_free(start, npages);
+	if (moved)
+		page_run_free_moved(start, npages);
+	else
+		page_run_free(start, npages);
 	obj_cgroup_put(objcg);
 }
 

@@ -22,8 +22,9 @@
 static void free_pages(struct slab *span, char *start, size_t npages)
 {
 	if (span->moved)
-		os_renew(start, npages << PAGE_SHIFT);
-	page_run_free(start, npages);
+		page_run_free_moved(start, npages);
+	else
+		page_run_free(start, npages);
 }
 
 static void span_shrink(struct slab *span, size_t npages)
@@ -36,18 +37,17 @@ static void span_shrink(struct slab *span, size_t npages)
 }
 
 /* A run for @npages and for growth; what is beyond them is not resident. */
-static char *run_with_room(size_t npages, size_t *capacity)
+static char *run_with_room(size_t npages, size_t *capacity, bool *zeroed)
 {
-	bool zeroed;
 	char *start;
 
 	*capacity = os_address_space_is_limited() ? npages : npages * 2;
-	start = page_run_alloc(*capacity, 0, &zeroed);
+	start = page_run_alloc(*capacity, 0, zeroed);
 	if (!start) {
 		*capacity = npages;
-		start = page_run_alloc(npages, 0, &zeroed);
+		start = page_run_alloc(npages, 0, zeroed);
 	}
-	if (start && !zeroed && *capacity > npages)
+	if (start && !*zeroed && *capacity > npages)
 		os_purge(start + (npages << PAGE_SHIFT), (*capacity - npages) << PAGE_SHIFT);
 	return start;
 }
@@ -57,16 +57,19 @@ static char *run_with_room(size_t npages, size_t *capacity)
  * another take its place: the kernel unmaps a target before it refuses. Returns
  * whether pages were moved, or -ENOMEM.
  */
-static int move_content(struct slab *span, char **new, size_t npages, size_t *capacity)
+static int move_content(struct slab *span, char **new, size_t npages, size_t *capacity, bool zeroed)
 {
-	/* Not twice: a run of two mappings is more than some kernels move. */
-	if (span->npages >= REMAP_PAGES && !span->moved) {
+	/*
+	 * To where pages are resident it is cheaper to copy, as they would be lost.
+	 * Not twice: a run of two mappings is more than some kernels move.
+	 */
+	if (zeroed && span->npages >= REMAP_PAGES && !span->moved) {
 		int err = os_move(span->start, *new, slab_bytes(span));
 
 		if (!err)
 			return true;
 		if (err == -EFAULT)
-			*new = run_with_room(npages, capacity);
+			*new = run_with_room(npages, capacity, &zeroed);
 	}
 	if (!*new)
 		return -ENOMEM;
@@ -78,9 +81,10 @@ static int move_content(struct slab *span, char **new, size_t npages, size_t *ca
 static int span_move(struct slab *span, size_t npages)
 {
 	size_t capacity;
+	bool zeroed;
 	char *old = span->start;
-	char *new = run_with_room(npages, &capacity);
-	int moved = new ? move_content(span, &new, npages, &capacity) : -ENOMEM;
+	char *new = run_with_room(npages, &capacity, &zeroed);
+	int moved = new ? move_content(span, &new, npages, &capacity, zeroed) : -ENOMEM;
 
 	if (moved < 0)
 		return moved;
