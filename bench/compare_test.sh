@@ -18,24 +18,60 @@ refuses() {
 }
 
 bench/compare --quick --rounds 1 --workload pareto --workload handoff --workload phases \
-	--json "$TEST_TMPDIR/compare.json" || fail "compare failed"
+	--json "$TEST_TMPDIR/compare.json" \
+	--picture "$TEST_TMPDIR/compare.svg" --picture "$TEST_TMPDIR/compare.png" || fail "compare failed"
+bench/compare --quick --rounds 1 --workload redis --workload compile \
+	--json "$TEST_TMPDIR/real.json" || fail "compare failed with real programs"
 bench/micro --quick --rounds 1 --filter 'pair/16$' --json "$TEST_TMPDIR/micro.json" ||
 	fail "micro failed"
 
-python3 - "$TEST_TMPDIR/compare.json" "$TEST_TMPDIR/micro.json" << 'PYTHON' || fail "wrong JSON"
+python3 - "$TEST_TMPDIR/compare.json" "$TEST_TMPDIR/real.json" "$TEST_TMPDIR/micro.json" << 'PYTHON' || fail "wrong JSON"
 import json
 import sys
 
-compare, micro = (json.load(open(path)) for path in sys.argv[1:])
+compare, real, micro = (json.load(open(path)) for path in sys.argv[1:])
 assert set(compare) == {"workloads", "geomean"}
 assert [w["name"] for w in compare["workloads"]] == ["handoff", "pareto", "phases"]
 for workload in compare["workloads"]:
     assert set(workload["results"]["cgslab"]) == {
         "seconds", "cpu_seconds", "peak_rss_kib", "after_rss_kib"}
 assert set(compare["geomean"]["cgslab"]) == {
-    "time_vs_jemalloc", "time_vs_best_peer", "rss_vs_jemalloc", "worst_time_vs_best_peer"}
+    "time_vs_jemalloc", "time_vs_best_peer", "worst_time_vs_best_peer", "best_single_peer",
+    "time_vs_best_single_peer", "rss_vs_jemalloc", "after_rss_vs_jemalloc"}
+redis, compiler = (workload["results"]["cgslab"] for workload in real["workloads"])
+assert redis["after_rss_kib"] > 0 and redis["peak_rss_kib"] > 20000
+assert "after_rss_kib" not in compiler and compiler["peak_rss_kib"] > 50000
+assert real["geomean"]["cgslab"]["after_rss_vs_jemalloc"] > 0
 assert [b["name"] for b in micro["benchmarks"]] == ["pair/16"]
 assert micro["benchmarks"][0]["results"]["cgslab"]["ns"] > 0
+PYTHON
+
+for word in pareto handoff phases 'geom. mean' cgslab mimalloc 'elapsed time' 'peak RSS'; do
+	grep -qF "$word" "$TEST_TMPDIR/compare.svg" || fail "no '$word' in the picture"
+done
+tail -c 20 "$TEST_TMPDIR/compare.svg" | grep -q '</svg>' || fail "the SVG ends too early"
+head -c 8 "$TEST_TMPDIR/compare.png" | cmp -s - <(printf '\x89PNG\r\n\x1a\n') || fail "no PNG"
+
+PYTHONPATH=bench/driver python3 -B - << 'PYTHON' || fail "a missing allocator is not noticed"
+import os
+
+from allocators import Allocator, NotLoaded, check_binds_malloc, check_mapped, find_peers
+
+
+def refuses(check, *arguments):
+    try:
+        check(*arguments)
+    except NotLoaded:
+        return
+    raise AssertionError("%s accepts %s" % (check.__name__, arguments))
+
+
+redis = (["redis-server", "--version"], dict(os.environ))
+for peer in find_peers()[0]:
+    check_binds_malloc(peer, *redis)
+no_allocator = Allocator("libm", os.path.join(os.path.dirname(find_peers()[0][0].path), "libm.so.6"))
+refuses(check_binds_malloc, no_allocator, *redis)
+refuses(check_mapped, Allocator("nothing", "/nowhere/libnothing.so"), os.getpid())
 PYTHON
 
 refuses nonsense bench/compare --workload nonsense
@@ -43,4 +79,6 @@ refuses rounds bench/compare --rounds 0
 refuses NAME=PATH bench/compare --allocator x
 refuses nowhere.so bench/compare --cgslab nowhere.so
 refuses nowhere bench/compare --json /nowhere/file
+refuses .svg bench/compare --picture picture.jpg
+refuses nowhere bench/compare --picture /nowhere/picture.svg
 refuses option bench/micro --option

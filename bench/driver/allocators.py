@@ -5,9 +5,10 @@ import os
 import re
 import subprocess
 
-# Name, and the sonames it goes by, best first. glibc is what runs when nothing is preloaded.
+# Name, and the sonames it goes by, best first. glibc is preloaded like the others, for the sake of
+# programs that are linked with another allocator (redis-server with jemalloc, on Debian).
 PEERS = {
-    "glibc": [],
+    "glibc": ["libc.so.6"],
     "jemalloc": ["libjemalloc.so.2"],
     "mimalloc": ["libmimalloc.so.2", "libmimalloc.so.2.0"],
     "tcmalloc": ["libtcmalloc_minimal.so.4", "libtcmalloc.so.4"],
@@ -21,7 +22,7 @@ _FOREIGN_SETTINGS = re.compile(
 
 
 class Allocator:
-    """name, the path to preload ("" for glibc), and whether it is one of PEERS."""
+    """name, the path to preload, and whether it is one of PEERS."""
 
     def __init__(self, name, path):
         self.name = name
@@ -57,9 +58,6 @@ def find_peers():
     cache = _ldconfig_paths()
     found, missing = [], []
     for name, sonames in PEERS.items():
-        if not sonames:
-            found.append(Allocator(name, ""))
-            continue
         paths = [cache[s] for s in sonames if s in cache]
         paths += [os.path.join(d, s) for s in sonames for d in _library_directories()]
         paths = [p for p in paths if os.path.exists(p)]
@@ -80,7 +78,7 @@ def clean_environment():
 
 
 def with_preload(environment, allocator):
-    return dict(environment, LD_PRELOAD=allocator.path) if allocator.path else environment
+    return dict(environment, LD_PRELOAD=allocator.path)
 
 
 def check_provides_malloc(allocator, probe, environment):
@@ -92,18 +90,28 @@ def check_provides_malloc(allocator, probe, environment):
         raise NotLoaded("%s: a program under it fails: %s" % (allocator.name, message))
     for line in done.stdout.splitlines():
         function, path = line.split(" ", 1)
-        if allocator.path:
-            good = os.path.realpath(path) == os.path.realpath(allocator.path)
-        else:
-            good = re.match(r"libc[.-]", os.path.basename(path))
-        if not good:
+        if os.path.realpath(path) != os.path.realpath(allocator.path):
             raise NotLoaded("%s: %s comes from %s" % (allocator.name, function, path))
+
+
+def check_binds_malloc(allocator, command, environment):
+    """Runs a program; raises NotLoaded unless the loader gives it the allocator's malloc and free.
+
+    For programs that bring an allocator of their own along.
+    """
+    environment = dict(with_preload(environment, allocator), LD_DEBUG="bindings", LD_BIND_NOW="1")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    bound = re.findall(r"binding file %s \[0\] to (\S+) \[0\]: normal symbol `(malloc|free)'"
+                       % re.escape(command[0]), done.stderr)
+    if {function for _, function in bound} != {"malloc", "free"}:
+        raise NotLoaded("%s does not take malloc from a library" % command[0])
+    for path, function in bound:
+        if os.path.realpath(path) != os.path.realpath(allocator.path):
+            raise NotLoaded("%s: %s takes %s from %s" % (allocator.name, command[0], function, path))
 
 
 def check_mapped(allocator, pid):
     """Raises NotLoaded unless the library is in the address space of a running process."""
-    if not allocator.path:
-        return
     with open("/proc/%d/maps" % pid, encoding="utf-8", errors="replace") as maps:
         mapped = {line.rstrip("\n").split(None, 5)[5] for line in maps if line.count("/")}
     if os.path.realpath(allocator.path) not in mapped:

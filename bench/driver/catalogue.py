@@ -1,22 +1,12 @@
-"""What is run: the programs under bench/workloads, and two real ones."""
+"""What is run: the programs under bench/workloads, and real ones."""
 
 import os
 import shutil
 import sys
 
-
-class Workload:
-    """name, about, and command(scale, hold): the argument list.
-
-    A command prints its checksum. With hold it then frees everything, prints the line "hold" and
-    stays until its stdin is closed.
-    """
-
-    def __init__(self, name, about, command):
-        self.name = name
-        self.about = about
-        self.command = command
-
+import compiler
+import redis
+from workload import Workload
 
 # name, program, mode, what it stands for
 _PROGRAMS = [
@@ -75,9 +65,21 @@ def load(binaries, programs):
     """Returns the workloads, and why some are left out."""
     workloads = [Workload(name, about, _program(binaries, program, mode))
                  for name, program, mode, about in _PROGRAMS]
+    left_out = []
     workloads.append(Workload("python", "a Python program that builds and drops objects",
                               _python(programs)))
     if shutil.which("sqlite3"):
         workloads.append(Workload("sqlite", "an SQLite database in memory", _sqlite(programs)))
-        return workloads, []
-    return workloads, ["sqlite: sqlite3 is not installed"]
+    else:
+        left_out.append("sqlite: sqlite3 is not installed")
+    missing = redis.missing_programs()
+    if not missing:
+        workloads.append(redis.Redis())
+    else:
+        left_out.append("redis: %s is not installed" % " and ".join(missing))
+    cxx = compiler.find_compiler()
+    if cxx:
+        workloads.append(compiler.Compiler(cxx, programs))
+    else:
+        left_out.append("compile: neither of %s is installed" % ", ".join(compiler.COMPILERS))
+    return workloads, left_out

@@ -3,16 +3,18 @@
 import json
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import allocators
 import catalogue
 import options
+import picture
 import summary
 import table
 from runner import Runner, RunFailed
 
 FULL = {"rounds": 5, "scale": 1.0}
-QUICK = {"rounds": 3, "scale": 0.12}
+QUICK = {"rounds": 3, "scale": 0.1}
 
 
 def parse_options():
@@ -20,6 +22,8 @@ def parse_options():
     options.add_common(parser)
     parser.add_argument("--workload", action="append", metavar="NAME",
                         help="only this one; may be repeated")
+    parser.add_argument("--picture", action="append", default=[], metavar="FILE.svg|FILE.png",
+                        help="draw the ratios there as well; may be repeated")
     parser.add_argument("--list", action="store_true", help="print the workloads and leave")
     return parser, parser.parse_args()
 
@@ -36,6 +40,16 @@ def choose_workloads(parser, chosen, binaries):
         if name not in names:
             parser.error("no workload '%s'; there are %s" % (name, ", ".join(names)))
     return [w for w in workloads if w.name in chosen]
+
+
+def choose_pictures(parser, given):
+    """Finds out before the work is done, not after, whether they can be drawn."""
+    paths = [options.caller_path(path) for path in given]
+    for path in paths:
+        problem = picture.problem_with(path)
+        if problem:
+            parser.error("--picture: %s" % problem)
+    return paths
 
 
 class Failures:
@@ -64,9 +78,8 @@ def take_samples(runner, workload, chosen, rounds, scale, failures):
             if (workload.name, allocator.name) in failures:
                 continue
             try:
-                sample = runner.timed(allocator, workload.command(scale, hold=False))
-                samples[allocator.name].append(sample)
-            except RunFailed as failure:
+                samples[allocator.name].append(workload.timed(runner, allocator, scale))
+            except (RunFailed, allocators.NotLoaded) as failure:
                 failures.add(workload.name, allocator.name, failure)
     return samples
 
@@ -82,15 +95,19 @@ def check_checksums(workload, samples, failures):
 
 
 def settle(runner, workloads, chosen, scale, failures):
-    """(workload, allocator) -> KiB that stay resident."""
-    pairs = [(w, a) for w in workloads for a in chosen if (w.name, a.name) not in failures]
-    runs = [(a, w.command(scale, hold=True)) for w, a in pairs]
+    """(workload, allocator) -> KiB that stay resident, or None.
+
+    The programs work one after the other, but wait together.
+    """
     rss = {}
-    for (workload, allocator), result in zip(pairs, runner.settled_rss(runs)):
-        if isinstance(result, Exception):
-            failures.add(workload.name, allocator.name, result)
-        else:
-            rss[workload.name, allocator.name] = result
+    with ThreadPoolExecutor(max_workers=32) as pool:
+        pending = {(w.name, a.name): pool.submit(w.settled_kib, runner, a, scale)
+                   for w in workloads for a in chosen if (w.name, a.name) not in failures}
+        for key, future in pending.items():
+            try:
+                rss[key] = future.result()
+            except (RunFailed, allocators.NotLoaded) as failure:
+                failures.add(*key, failure)
     return rss
 
 
@@ -127,6 +144,7 @@ def main():
     probe = os.path.join(given.binaries, "driver", "probe")
     chosen = options.choose_allocators(parser, given, probe, environment)
     output = options.open_output(parser, given.json)
+    pictures = choose_pictures(parser, given.picture)
 
     failures = Failures()
     runner = Runner(os.path.join(given.binaries, "driver", "launch"), environment)
@@ -141,11 +159,15 @@ def main():
         with output:
             json.dump(summary.as_json(results, names, peers), output, indent=1)
             output.write("\n")
+    for path in pictures:
+        picture.draw(path, results, names)
     return 1 if failures.allocators() - set(peers) else 0
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
+    except picture.PictureFailed as failure:
+        sys.exit("compare: --picture: %s" % failure)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -2,11 +2,12 @@
 /*
  * launch LIBRARY PROGRAM [ARGUMENT...]
  *
- * Runs PROGRAM with LIBRARY preloaded (none if LIBRARY is empty) and then prints on stdout
+ * Runs PROGRAM with LIBRARY preloaded and then prints on stdout
  *
  *	launch ELAPSED_SECONDS CPU_SECONDS PEAK_RSS_KIB STATUS
  *
- * where STATUS is the exit status, or minus the signal that killed the program.
+ * where STATUS is the exit status, or minus the signal that killed the program. CPU time and peak RSS
+ * take in the children that it waited for: of these the largest counts.
  *
  * A small program does this and not the driver, because a child's ru_maxrss begins at what its
  * parent occupied when it called exec, and an interpreter occupies more than some workloads do.
@@ -39,7 +40,7 @@ static _Noreturn void child(const char *library, char **argv)
 {
 	/* Whoever gives up on the launcher gives up on the program. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (*library ? setenv("LD_PRELOAD", library, 1) : unsetenv("LD_PRELOAD"))
+	if (setenv("LD_PRELOAD", library, 1))
 		_exit(127);
 	execvp(argv[0], argv);
 	fprintf(stderr, "launch: %s: %s\n", argv[0], strerror(errno));

@@ -98,7 +98,7 @@ def as_json(results, api, names, peers):
     return {
         "benchmarks": [{"name": b, "results": r} for b, r in results],
         "api": [{"name": b, "ns": ns} for b, ns in api],
-        "geomean": summary.geomeans(real, names, peers, time="ns", rss=None),
+        "geomean": summary.geomeans(real, names, peers, time="ns", rss=()),
     }
 
 

@@ -1,9 +1,8 @@
-"""Runs workloads under allocators, one at a time, and measures them."""
+"""Runs programs under allocators and measures them."""
 
 import subprocess
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import allocators
 
@@ -41,70 +40,77 @@ def status_text(status):
 
 
 class Runner:
+    """loading: held by the one program that is working, while others only wait."""
+
     def __init__(self, launch, environment):
         self._launch = launch
-        self._environment = environment
-        self._loading = threading.Lock()  # held by the one program that is working
+        self.environment = environment
+        self.loading = threading.Lock()
+
+    def start(self, allocator, command):
+        """Starts a program under the launcher, to be measured from exec to exit."""
+        return subprocess.Popen([self._launch, allocator.path] + command, env=self.environment,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True)
+
+    @staticmethod
+    def finish(process):
+        """Waits for what start() has started. Returns a Sample that has no checksum, and what the
+        program printed, in lines."""
+        try:
+            output, errors = process.communicate(timeout=TIME_LIMIT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise RunFailed("no end after %d s" % TIME_LIMIT) from None
+        lines = output.splitlines()
+        if process.returncode or not lines or not lines[-1].startswith("launch "):
+            raise RunFailed(first_line(errors, "the launcher failed"))
+        seconds, cpu, rss, status = lines[-1].split()[1:]
+        if status != "0":
+            raise RunFailed(first_line(errors, status_text(int(status))))
+        return Sample(float(seconds), float(cpu), int(rss), None), lines[:-1]
 
     def timed(self, allocator, command):
         """One run from exec to exit, seen from outside. Returns a Sample."""
-        try:
-            done = subprocess.run([self._launch, allocator.path] + command, env=self._environment,
-                                  stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                  timeout=TIME_LIMIT)
-        except subprocess.TimeoutExpired:
-            raise RunFailed("no end after %d s" % TIME_LIMIT) from None
-        lines = done.stdout.splitlines()
-        if done.returncode or not lines or not lines[-1].startswith("launch "):
-            raise RunFailed(first_line(done.stderr, "the launcher failed"))
-        seconds, cpu, rss, status = lines[-1].split()[1:]
-        if status != "0":
-            raise RunFailed(first_line(done.stderr, status_text(int(status))))
-        return Sample(float(seconds), float(cpu), int(rss), _checksum(lines))
+        sample, lines = self.finish(self.start(allocator, command))
+        sample.checksum = _checksum(lines)
+        return sample
 
-    def settled_rss(self, runs):
-        """KiB that stay resident SETTLE seconds after the load, for each (allocator, command).
-
-        The programs work one after the other, but wait together. The result holds a number, or the
-        exception that came instead, in the order of `runs`.
-        """
-        with ThreadPoolExecutor(max_workers=32) as pool:
-            return list(pool.map(lambda run: self._settle(*run), runs))
-
-    def _settle(self, allocator, command):
-        try:
+    def settled_kib(self, allocator, command):
+        """KiB that stay resident SETTLE seconds after the load of a program that holds."""
+        with self.loading:
             process, guard = self._load(allocator, command)
-        except RunFailed as failure:
-            return failure
         try:
-            time.sleep(SETTLE)
-            allocators.check_mapped(allocator, process.pid)
-            return _resident_kib(process.pid)
-        except (allocators.NotLoaded, OSError) as failure:
-            return failure
+            return settled_kib(allocator, process.pid)
         finally:
             guard.cancel()
             process.communicate()  # closes its stdin, at which it leaves
 
     def _load(self, allocator, command):
         """Starts a program and returns when its load is over and it holds."""
-        with self._loading:
-            process = subprocess.Popen(
-                command, env=allocators.with_preload(self._environment, allocator), text=True,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            guard = threading.Timer(TIME_LIMIT, process.kill)
-            guard.start()
-            for line in process.stdout:
-                if line == "hold\n":
-                    return process, guard
+        process = subprocess.Popen(
+            command, env=allocators.with_preload(self.environment, allocator), text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        guard = threading.Timer(TIME_LIMIT, process.kill)
+        guard.start()
+        for line in process.stdout:
+            if line == "hold\n":
+                return process, guard
         guard.cancel()
         _, errors = process.communicate()
         raise RunFailed(first_line(errors, status_text(process.returncode)))
 
 
-def _resident_kib(pid):
-    with open("/proc/%d/status" % pid, encoding="utf-8") as status:
-        for line in status:
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1])
-    raise OSError("process %d has ended" % pid)
+def settled_kib(allocator, pid):
+    """KiB of a process, after a wait; raises NotLoaded if the allocator is not in it."""
+    time.sleep(SETTLE)
+    try:
+        allocators.check_mapped(allocator, pid)
+        with open("/proc/%d/status" % pid, encoding="utf-8") as status:
+            for line in status:
+                if line.startswith("VmRSS:"):
+                    return int(line.split()[1])
+    except OSError:
+        pass
+    raise RunFailed("process %d has ended" % pid)

@@ -1,7 +1,8 @@
 """The tables that people read."""
 
 from allocators import REFERENCE
-from summary import best_peer, geometric_mean, largest, ratio, ratio_to_best
+from summary import (best_peer, best_single_peer, geometric_mean, largest, ratio, ratio_to_best,
+                     ratio_to_single)
 
 _FORMATS = {
     "seconds": lambda v: "%.3f s" % v,
@@ -56,6 +57,12 @@ def _summary_row(title, reduce, table, names, peers, subjects, metric):
     return cells
 
 
+def _single_peer_row(table, names, peers, subjects, metric):
+    peer = best_single_peer(table, peers, metric)
+    cells = ["best single peer"] + [""] * len(names) + [peer or "-"]
+    return cells + [_ratio_text(ratio_to_single(table, s, peer, metric)) for s in subjects]
+
+
 def ratio_table(title, table, names, peers, metric):
     """One metric for all workloads: the reference in units, the others as ratios to it."""
     base = _base(names)
@@ -65,4 +72,5 @@ def ratio_table(title, table, names, peers, metric):
     rows += [_row(w, r, names, peers, subjects, metric) for w, r in table]
     for label, reduce in (("geometric mean", geometric_mean), ("worst", largest)):
         rows.append(_summary_row(label, reduce, table, names, peers, subjects, metric))
+    rows.append(_single_peer_row(table, names, peers, subjects, metric))
     return layout(rows)
