@@ -22,7 +22,7 @@ bench/compare --quick --rounds 1 --workload pareto --workload handoff --workload
 	--picture "$TEST_TMPDIR/compare.svg" --picture "$TEST_TMPDIR/compare.png" || fail "compare failed"
 bench/compare --quick --rounds 1 --workload redis --workload compile \
 	--json "$TEST_TMPDIR/real.json" || fail "compare failed with real programs"
-bench/micro --quick --rounds 1 --filter 'pair/16$' --json "$TEST_TMPDIR/micro.json" ||
+bench/micro --quick --rounds 1 --filter 'pair/(16|64)$|charge_.*/64$|two_threads' --json "$TEST_TMPDIR/micro.json" ||
 	fail "micro failed"
 
 python3 - "$TEST_TMPDIR/compare.json" "$TEST_TMPDIR/real.json" "$TEST_TMPDIR/micro.json" << 'PYTHON' || fail "wrong JSON"
@@ -42,8 +42,13 @@ redis, compiler = (workload["results"]["cgslab"] for workload in real["workloads
 assert redis["after_rss_kib"] > 0 and redis["peak_rss_kib"] > 20000
 assert "after_rss_kib" not in compiler and compiler["peak_rss_kib"] > 50000
 assert real["geomean"]["cgslab"]["after_rss_vs_jemalloc"] > 0
-assert [b["name"] for b in micro["benchmarks"]] == ["pair/16"]
+assert [b["name"] for b in micro["benchmarks"]] == ["pair/16", "pair/64"]
 assert micro["benchmarks"][0]["results"]["cgslab"]["ns"] > 0
+assert micro["geomean"]["cgslab"]["time_vs_best_single_peer"] > 0
+assert 0 < micro["charge_vs_pair_64"] < 10
+assert set(micro["two_thread_rate"]) == {
+    "arithmetic", "charge_own_groups", "charge_one_group", "malloc_own_groups", "malloc_one_group"}
+assert all(0 < rate < 4 for rate in micro["two_thread_rate"].values())
 PYTHON
 
 for word in pareto handoff phases 'geom. mean' cgslab mimalloc 'elapsed time' 'peak RSS'; do

@@ -6,8 +6,8 @@
  *
  *	launch ELAPSED_SECONDS CPU_SECONDS PEAK_RSS_KIB STATUS
  *
- * where STATUS is the exit status, or minus the signal that killed the program. CPU time and peak RSS
- * take in the children that it waited for: of these the largest counts.
+ * where STATUS is the exit status, or minus the signal that killed the program. CPU time and peak
+ *RSS take in the children that it waited for: of these the largest counts.
  *
  * A small program does this and not the driver, because a child's ru_maxrss begins at what its
  * parent occupied when it called exec, and an interpreter occupies more than some workloads do.
