@@ -224,12 +224,27 @@ void os_pause(unsigned int tries)
 		os_sleep_us(PAUSE_US); /* sleeping lets any priority run */
 }
 
-void os_futex_wait(uint32_t *word, uint32_t value)
+static void futex_wait(uint32_t *word, uint32_t value, const struct timespec *most)
 {
 	int saved_errno = errno;
 
-	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, most, NULL, 0);
 	errno = saved_errno;
+}
+
+void os_futex_wait(uint32_t *word, uint32_t value)
+{
+	futex_wait(word, value, NULL);
+}
+
+void os_futex_wait_for(uint32_t *word, uint32_t value, unsigned int ms)
+{
+	const struct timespec most = {
+		.tv_sec = ms / 1000,
+		.tv_nsec = ms % 1000 * 1000000l,
+	};
+
+	futex_wait(word, value, &most);
 }
 
 void os_futex_wake(uint32_t *word)

@@ -82,6 +82,7 @@ void os_sleep_us(unsigned int us);
 void os_pause(unsigned int tries);
 
 void os_futex_wait(uint32_t *word, uint32_t value);
+void os_futex_wait_for(uint32_t *word, uint32_t value, unsigned int ms);
 void os_futex_wake(uint32_t *word);
 
 #endif

@@ -9,6 +9,7 @@
 #include "alloc/pages/page_bins.h"
 #include "alloc/pages/page_decay.h"
 #include "alloc/pages/page_map.h"
+#include "alloc/pages/page_purger.h"
 
 #define AREA_RESERVE (1ul << 40)
 #define AREA_LEAST   (1ul << 30)
@@ -21,6 +22,12 @@
 
 /* So many free runs in a row are taken together. */
 #define JOIN_RUNS 8
+
+/* With so many dirty pages a thread to purge them is worth its while. */
+#define PURGER_LEAST ((4ul << 20) >> PAGE_SHIFT)
+
+/* It purges so many pages, before it lets others have the lock. */
+#define PURGER_STEP 1024
 
 struct page_map page_map;
 
@@ -251,35 +258,37 @@ static uint32_t alloc_from_top(uint32_t npages, size_t align)
 	return start;
 }
 
-/* Back to the kernel, and over to the zero runs. */
-static size_t purge_run(uint32_t first)
+/* Up to @most pages of a dirty run: back to the kernel, and over to the zero runs. */
+static size_t purge_run(uint32_t first, size_t most)
 {
-	uint32_t npages = tags[first].npages;
+	uint32_t npages = (uint32_t)min_t(size_t, tags[first].npages, most);
 
-	page_bins_del(&dirty_bins, first);
+	take_from(&dirty_bins, first, first, npages);
 	os_purge(page_addr(first), (size_t)npages << PAGE_SHIFT);
 	insert_run(first, npages, PAGE_ZERO, 0);
-	return (size_t)npages << PAGE_SHIFT;
+	return npages;
 }
 
 /*
- * Purges the dirty runs that were freed @age ticks ago or before, as long as more
- * than @keep pages are dirty.
+ * Purges up to @most pages that were freed @age ticks ago or before, as long as
+ * more than @keep pages are dirty. Returns how many.
  */
-static size_t purge_older(uint32_t now, uint32_t age, size_t keep)
+static size_t purge_older(uint32_t now, uint32_t age, size_t keep, size_t most)
 {
 	unsigned int bin = PAGE_BINS;
 	size_t purged = 0;
 
 	/* The longest first: one call to the kernel for each. */
-	while (dirty_bins.npages > keep && (bin = page_bins_last(&dirty_bins, bin)) < PAGE_BINS) {
+	while ((bin = page_bins_last(&dirty_bins, bin)) < PAGE_BINS) {
 		uint32_t first = dirty_bins.head[bin];
 
-		while (first && dirty_bins.npages > keep) {
+		while (first) {
 			uint32_t next = tags[first].next;
 
+			if (dirty_bins.npages <= keep || purged == most)
+				return purged;
 			if (ticks_passed(now, tags[first].freed_at, age))
-				purged += purge_run(first);
+				purged += purge_run(first, most - purged);
 			first = next;
 		}
 	}
@@ -288,7 +297,7 @@ static size_t purge_older(uint32_t now, uint32_t age, size_t keep)
 
 static size_t purge_all(void)
 {
-	return purge_older(page_ticks(), 0, 0);
+	return purge_older(page_ticks(), 0, 0, SIZE_MAX);
 }
 
 /* The oldest go first where there is too much. */
@@ -300,11 +309,11 @@ static void decay(uint32_t now)
 		size_t keep = most - most / 4;
 
 		for (uint32_t age = DECAY_TICKS / 2; age && dirty_bins.npages > keep; age /= 2)
-			purge_older(now, age, keep);
-		purge_older(now, 0, keep);
+			purge_older(now, age, keep, SIZE_MAX);
+		purge_older(now, 0, keep, SIZE_MAX);
 	}
-	if (page_decay_due(&page_decay, now))
-		purge_older(now, DECAY_TICKS, 0);
+	if (!page_purger_runs() && page_decay_due(&page_decay, now))
+		purge_older(now, DECAY_TICKS, 0, SIZE_MAX);
 }
 
 static void count_used(size_t npages)
@@ -352,6 +361,7 @@ size_t page_runs_most(void)
 static void free_run(void *addr, size_t npages, enum page_state state)
 {
 	uint32_t now = page_ticks();
+	bool want_purger;
 
 	npages = round_up_to(npages << PAGE_SHIFT, os_page_size()) >> PAGE_SHIFT;
 	lock(&page_run_lock);
@@ -359,7 +369,10 @@ static void free_run(void *addr, size_t npages, enum page_state state)
 	pages_used -= npages;
 	insert_run(page_number(addr), (uint32_t)npages, state, now);
 	decay(now);
+	want_purger = dirty_bins.npages >= PURGER_LEAST && page_purger_rests();
 	unlock(&page_run_lock);
+	if (unlikely(want_purger))
+		page_purger_want();
 }
 
 void page_run_free(void *addr, size_t npages)
@@ -388,6 +401,21 @@ bool page_run_extend(void *addr, size_t npages, size_t more, bool *zeroed)
 	return done;
 }
 
+void page_runs_decay(void)
+{
+	uint32_t now = page_ticks();
+	size_t purged;
+
+	do {
+		lock(&page_run_lock);
+		purged = purge_older(now, DECAY_TICKS, 0, PURGER_STEP);
+		/* Under the lock: who frees pages later shall see it. */
+		if (!dirty_bins.npages)
+			page_purger_rest();
+		unlock(&page_run_lock);
+	} while (purged == PURGER_STEP);
+}
+
 size_t page_runs_purge(void)
 {
 	size_t purged;
@@ -395,7 +423,7 @@ size_t page_runs_purge(void)
 	lock(&page_run_lock);
 	purged = purge_all();
 	unlock(&page_run_lock);
-	return purged;
+	return purged << PAGE_SHIFT;
 }
 
 void page_runs_stats(struct page_run_stats *stats)

@@ -42,6 +42,12 @@ bool page_run_extend(void *addr, size_t npages, size_t more, bool *zeroed);
 /* Gives all free runs back to the kernel. Returns the number of bytes. */
 size_t page_runs_purge(void);
 
+/*
+ * Gives those back that have been idle for half a second; calls
+ * page_purger_rest() if none are left. For page_purger_run().
+ */
+void page_runs_decay(void);
+
 struct page_run_stats {
 	size_t used;   /* pages handed out */
 	size_t dirty;  /* free pages that may be resident */

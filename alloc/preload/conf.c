@@ -65,6 +65,11 @@ static int set_only_pid(struct conf *conf, const char *value)
 	return parse_size(value, &conf->only_pid);
 }
 
+static int set_purge_thread(struct conf *conf, const char *value)
+{
+	return set_bool(&conf->purge_thread, value);
+}
+
 static int set_verify(struct conf *conf, const char *value)
 {
 	return set_bool(&conf->verify, value);
@@ -89,6 +94,7 @@ static const struct conf_key {
 	{"max", "max, or bytes with K, M, G or T", set_max},
 	{"report", "none, text, json", set_report},
 	{"output", "a file name", set_output},
+	{"purge_thread", "true, false", set_purge_thread},
 	{"verify", "true, false", set_verify},
 	{"only_pid", "a process id", set_only_pid},
 	{"abort_conf", "true, false", set_abort_conf},
@@ -159,8 +165,8 @@ void conf_print(const struct conf *conf)
 
 	if (conf->max != UINT64_MAX)
 		snprintf(max, sizeof(max), "%" PRIu64, conf->max);
-	warn("group_by:%s,max:%s,report:%s,output:%s,verify:%s,abort_conf:%s",
+	warn("group_by:%s,max:%s,report:%s,output:%s,purge_thread:%s,verify:%s,abort_conf:%s",
 	     group_by[conf->group_by], max, report[conf->report],
-	     conf->output[0] ? conf->output : "(stderr)", conf->verify ? "true" : "false",
-	     conf->abort_conf ? "true" : "false");
+	     conf->output[0] ? conf->output : "(stderr)", conf->purge_thread ? "true" : "false",
+	     conf->verify ? "true" : "false", conf->abort_conf ? "true" : "false");
 }

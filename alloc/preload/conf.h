@@ -17,6 +17,7 @@ struct conf {
 	enum conf_report report;
 	uint64_t max;	   /* bytes; UINT64_MAX: no limit */
 	uint64_t only_pid; /* who reports; 0: every process */
+	bool purge_thread;
 	bool verify;
 	bool abort_conf;
 	bool confirm_conf;

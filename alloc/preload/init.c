@@ -13,9 +13,10 @@
 #include "alloc/preload/conf.h"
 #include "alloc/preload/group_by.h"
 #include "alloc/preload/report.h"
+#include "alloc/slab/purger.h"
 #include "alloc/slab/task.h"
 
-static struct conf conf = {.max = UINT64_MAX};
+static struct conf conf = {.max = UINT64_MAX, .purge_thread = true};
 
 static void name_process(void)
 {
@@ -43,6 +44,8 @@ __attribute__((constructor(102))) static void preload_start(void)
 		message_keep_stderr();
 	if (conf.max != UINT64_MAX)
 		mem_cgroup_set_max(process_memcg, conf.max);
+	if (conf.purge_thread)
+		purger_enable();
 	if (conf.group_by == GROUP_BY_COMM)
 		group_by_comm();
 	errno = saved_errno;

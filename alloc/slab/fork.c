@@ -14,6 +14,7 @@
 #include "alloc/base/meta.h"
 #include "alloc/pages/page_run.h"
 #include "alloc/slab/count.h"
+#include "alloc/slab/purger.h"
 #include "alloc/slab/task.h"
 
 static void for_each_heap(void (*fn)(struct heap *heap))
@@ -149,6 +150,7 @@ static void drop_lost_tasks(void)
 static void fork_child(void)
 {
 	fork_release();
+	purger_lost();
 	rcu_bp_after_fork_child();
 	WRITE_ONCE(*counters_owned, 0); /* where the kernel did not */
 	/* Without memory this is tried again, if the child uses a counter. */

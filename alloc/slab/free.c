@@ -4,6 +4,7 @@
 
 #include "alloc/base/message.h"
 #include "alloc/slab/fast.h"
+#include "alloc/slab/purger.h"
 #include "alloc/slab/task.h"
 
 __attribute__((noreturn, cold)) static void bad_pointer(const void *object, const char *caller)
@@ -27,6 +28,7 @@ static void free_span(struct slab *span, void *object, const char *caller)
 	if (object != span->start || !cmpxchg_acq_rel(&span->kind, &kind, SLAB_SPAN_FREED))
 		bad_pointer(object, caller);
 	span_destroy(span);
+	purger_start_in_free();
 }
 
 void slab_free_event(struct heap *heap, struct slab *slab)
@@ -37,6 +39,7 @@ void slab_free_event(struct heap *heap, struct slab *slab)
 		slab_event(heap, slab);
 	if (READ_ONCE(heap->stock.used) < READ_ONCE(heap->stock.floor))
 		obj_stock_flush(&heap->stock);
+	purger_start_in_free();
 	errno = saved_errno;
 }
 

@@ -7,6 +7,7 @@
 #include "alloc/base/message.h"
 #include "alloc/pages/page_run.h"
 #include "alloc/slab/fast.h"
+#include "alloc/slab/purger.h"
 #include "alloc/slab/task.h"
 
 /* A shrinking span gives its tail back if that is more than a quarter. */
@@ -27,6 +28,7 @@ void *kmalloc_large(size_t size, size_t align, gfp_t gfp, bool *zeroed)
 		return slab_alloc_refused();
 	span = span_create(heap->stock.objcg, gfp, pages_for(size), align, &is_zero);
 	task_end_heap(heap);
+	purger_start_in_alloc();
 	if (!span)
 		return slab_alloc_refused();
 	if (zeroed)

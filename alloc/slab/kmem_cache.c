@@ -10,6 +10,7 @@
 #include "alloc/base/meta.h"
 #include "alloc/base/os.h"
 #include "alloc/slab/fast.h"
+#include "alloc/slab/purger.h"
 #include "alloc/slab/task.h"
 
 /* Slabs: the first of a heap hold so many objects, the largest so many bytes. */
@@ -298,6 +299,7 @@ void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
 	if (object)
 		debug_alloc(object, cache->offset);
 	task_end_heap(heap);
+	purger_start_in_alloc();
 	return object;
 }
 

@@ -9,6 +9,7 @@
 #include "alloc/base/meta.h"
 #include "alloc/pages/page_run.h"
 #include "alloc/slab/count.h"
+#include "alloc/slab/purger.h"
 
 __thread struct task *current_task;
 
@@ -98,16 +99,21 @@ static struct task *task_create(void)
 	return task;
 }
 
-static void task_free(struct task *task)
+/* Returns whether it was the last. */
+static bool task_free(struct task *task)
 {
+	bool last;
+
 	for (int i = 0; i < TASK_STOCKS; i++)
 		if (task->stocks[i].objcg)
 			obj_stock_detach(&task->stocks[i]);
 	mem_cgroup_put(task->home);
 	lock(&task_list_lock);
 	list_del_init(&task->list);
+	last = list_empty(&task_list);
 	unlock(&task_list_lock);
 	meta_free(task, sizeof(*task));
+	return last;
 }
 
 void task_choose_again(void)
@@ -201,7 +207,8 @@ static void task_exit(void *arg)
 	current_task = NULL;
 	task_ended = true;
 	heap_park(heap);
-	task_free(task);
+	if (task_free(task))
+		purger_stop();
 }
 
 /* ---- Stocks for others' objects ----------------------------------------- */

@@ -17,6 +17,7 @@ def crime_test(name, source):
             source,
             "crime.h",
             "limit.h",
+            "purge.h",
         ],
         copts = [
             "-D_GNU_SOURCE",

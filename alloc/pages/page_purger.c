@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#include "alloc/pages/page_purger.h"
+
+#include "alloc/base/os.h"
+#include "alloc/pages/page_run.h"
+
+#define PAUSE_MS 100
+
+uint32_t page_purger;
+
+static bool change(uint32_t from, uint32_t to)
+{
+	return cmpxchg_acq_rel(&page_purger, &from, to);
+}
+
+void page_purger_want(void)
+{
+	if (change(PURGER_IDLE, PURGER_WANTED))
+		os_futex_wake(&page_purger);
+}
+
+void page_purger_rest(void)
+{
+	change(PURGER_RUNS, PURGER_IDLE);
+}
+
+/* False: it shall end. */
+static bool wait_for_work(void)
+{
+	while (page_purger_rests())
+		os_futex_wait(&page_purger, PURGER_IDLE);
+	return change(PURGER_WANTED, PURGER_RUNS);
+}
+
+void page_purger_run(void)
+{
+	while (wait_for_work())
+		for (page_runs_decay(); page_purger_runs(); page_runs_decay())
+			os_futex_wait_for(&page_purger, PURGER_RUNS, PAUSE_MS);
+	change(PURGER_ENDS, PURGER_IDLE);
+}
+
+void page_purger_stop(void)
+{
+	WRITE_ONCE(page_purger, PURGER_ENDS);
+	os_futex_wake(&page_purger);
+}
+
+void page_purger_lost(void)
+{
+	WRITE_ONCE(page_purger, PURGER_IDLE);
+}
