@@ -24,12 +24,14 @@ bench/compare --quick --rounds 1 --workload redis --workload compile \
 	--json "$TEST_TMPDIR/real.json" || fail "compare failed with real programs"
 bench/micro --quick --rounds 1 --filter 'pair/(16|64)$|charge_.*/64$|two_threads' --json "$TEST_TMPDIR/micro.json" ||
 	fail "micro failed"
+bench/scaling --quick --rounds 1 --json "$TEST_TMPDIR/scaling.json" || fail "scaling failed"
 
-python3 - "$TEST_TMPDIR/compare.json" "$TEST_TMPDIR/real.json" "$TEST_TMPDIR/micro.json" << 'PYTHON' || fail "wrong JSON"
+python3 - "$TEST_TMPDIR/compare.json" "$TEST_TMPDIR/real.json" "$TEST_TMPDIR/micro.json" \
+	"$TEST_TMPDIR/scaling.json" << 'PYTHON' || fail "wrong JSON"
 import json
 import sys
 
-compare, real, micro = (json.load(open(path)) for path in sys.argv[1:])
+compare, real, micro, scaling = (json.load(open(path)) for path in sys.argv[1:])
 assert set(compare) == {"workloads", "geomean"}
 assert [w["name"] for w in compare["workloads"]] == ["handoff", "pareto", "phases"]
 for workload in compare["workloads"]:
@@ -49,6 +51,17 @@ assert 0 < micro["charge_vs_pair_64"] < 10
 assert set(micro["two_thread_rate"]) == {
     "arithmetic", "charge_own_groups", "charge_one_group", "malloc_own_groups", "malloc_one_group"}
 assert all(0 < rate < 4 for rate in micro["two_thread_rate"].values())
+assert [g["name"] for g in scaling["growth"]] == ["threads", "live objects", "run time"]
+for growth in scaling["growth"]:
+    assert set(growth["results"]["cgslab"]) == {
+        "ns", "ns_10x", "time_growth", "rss_per_live", "rss_per_live_10x", "waste_growth"}
+    assert 1 <= growth["results"]["cgslab"]["rss_per_live_10x"] < 10
+assert [r["name"] for r in scaling["long_runs"]] == ["mixed", "slow", "fast"]
+for run in scaling["long_runs"]:
+    worst = run["results"]["cgslab"]
+    # Of 8 MiB that are alive; the two are the worst of different moments.
+    assert 1 <= worst["rss_per_live"] < 10
+    assert abs(worst["excess_mib"] - 8 * (worst["rss_per_live"] - 1.3)) < 1
 PYTHON
 
 for word in pareto handoff phases 'geom. mean' cgslab mimalloc 'elapsed time' 'peak RSS'; do
@@ -86,4 +99,5 @@ refuses nowhere.so bench/compare --cgslab nowhere.so
 refuses nowhere bench/compare --json /nowhere/file
 refuses .svg bench/compare --picture picture.jpg
 refuses nowhere bench/compare --picture /nowhere/picture.svg
+refuses rounds bench/scaling --rounds x
 refuses option bench/micro --option

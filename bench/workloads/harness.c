@@ -2,7 +2,7 @@
 /*
  * main() of every workload program.
  *
- *	PROGRAM [--ops N] [--scale F] [--threads N] [--seed N] [--mode NAME] [--hold]
+ *	PROGRAM [--ops N] [--scale F] [--threads N] [--live N] [--seed N] [--mode NAME] [--hold]
  *
  * --hold stays after the load has ended, with everything freed, until stdin is closed: time
  * for the driver to look at the process from outside.
@@ -82,11 +82,11 @@ static void print_usage(void)
 
 static struct workload_params parse_options(int argc, char **argv, bool *hold)
 {
-	enum { OPS = 1, SCALE, THREADS, SEED, MODE, HOLD, HELP };
+	enum { OPS = 1, SCALE, THREADS, LIVE, SEED, MODE, HOLD, HELP };
 	static const struct option options[] = {
 		{"ops", 1, NULL, OPS},	 {"scale", 1, NULL, SCALE}, {"threads", 1, NULL, THREADS},
-		{"seed", 1, NULL, SEED}, {"mode", 1, NULL, MODE},   {"hold", 0, NULL, HOLD},
-		{"help", 0, NULL, HELP}, {NULL, 0, NULL, 0},
+		{"live", 1, NULL, LIVE}, {"seed", 1, NULL, SEED},   {"mode", 1, NULL, MODE},
+		{"hold", 0, NULL, HOLD}, {"help", 0, NULL, HELP},   {NULL, 0, NULL, 0},
 	};
 	struct workload_params params = workload.defaults;
 	double scale = 1;
@@ -103,6 +103,9 @@ static struct workload_params parse_options(int argc, char **argv, bool *hold)
 		case THREADS:
 			params.threads = (unsigned)parse_number("bad --threads", optarg, 1,
 								WORKLOAD_MAX_THREADS);
+			break;
+		case LIVE:
+			params.live = parse_number("bad --live", optarg, 1, UINT32_MAX);
 			break;
 		case SEED:
 			params.seed = parse_number("bad --seed", optarg, 0, UINT64_MAX);

@@ -19,6 +19,7 @@
 struct workload_params {
 	uint64_t ops;	  /* allocations, about, unless .about says else; shared by the threads */
 	unsigned threads; /* 0 in the defaults: as many as there are CPUs, 2 to 16 */
+	uint64_t live;	  /* objects or bytes alive at a time, where .about says so */
 	uint64_t seed;
 	unsigned mode; /* index into workload.modes */
 };

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/workloads/measure.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/workloads/workload.h"
+
+uint64_t measure_rss_bytes(void)
+{
+	char text[128] = "", *resident;
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		workload_fail("cannot read /proc/self/statm");
+	close(fd);
+	resident = strchr(text, ' '); /* the second number */
+	if (!resident)
+		workload_fail("cannot parse /proc/self/statm");
+	return strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+double measure_thread_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+void measure_print(const char *name, double value)
+{
+	printf("measure %s %.6g\n", name, value);
+}
