@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -27,7 +28,7 @@ size_t os_page_size(void)
 	static size_t page_size;
 
 	if (unlikely(!READ_ONCE(page_size)))
-		WRITE_ONCE(page_size, (size_t)sysconf(_SC_PAGESIZE));
+		WRITE_ONCE(page_size, getauxval(AT_PAGESZ));
 	return READ_ONCE(page_size);
 }
 

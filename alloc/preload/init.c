@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "accounting/mem_cgroup.h"
@@ -31,7 +32,8 @@ static void name_process(void)
 /* After the handlers of fork, which slab registers at 101. */
 __attribute__((constructor(102))) static void preload_start(void)
 {
-	const char *text = secure_getenv("CGSLAB_CONF");
+	/* Not secure_getenv(), for which every small program would have more of libc mapped. */
+	const char *text = getauxval(AT_SECURE) ? NULL : getenv("CGSLAB_CONF");
 	int saved_errno = errno;
 
 	slab_init();
