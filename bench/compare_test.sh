@@ -32,7 +32,10 @@ import json
 import sys
 
 compare, real, micro, scaling = (json.load(open(path)) for path in sys.argv[1:])
-assert set(compare) == {"workloads", "geomean"}
+assert set(compare) == {"workloads", "geomean", "footprint"}
+for tiny in compare["footprint"].values():
+    assert 500 < tiny["rss_kib"] < 50000 and 0 < tiny["private_dirty_kib"] < tiny["rss_kib"]
+assert "cgslab" in compare["footprint"]
 assert [w["name"] for w in compare["workloads"]] == ["handoff", "pareto", "phases"]
 for workload in compare["workloads"]:
     assert set(workload["results"]["cgslab"]) == {

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import allocators
 import catalogue
+import footprint
 import options
 import picture
 import summary
@@ -148,6 +149,7 @@ def main():
 
     failures = Failures()
     runner = Runner(os.path.join(given.binaries, "driver", "launch"), environment)
+    tiny = footprint.measure(runner, os.path.join(given.binaries, "driver", "tiny"), chosen)
     results = measure(runner, workloads, chosen, rounds, defaults["scale"], failures)
 
     names = [a.name for a in chosen]
@@ -155,13 +157,16 @@ def main():
     print("Medians of %d; ratios, where less is better. CGSLAB_CONF=%s"
           % (rounds, environment["CGSLAB_CONF"]))
     print_tables(results, names, peers)
+    print("\n" + footprint.as_table(tiny, names))
     if output:
         with output:
-            json.dump(summary.as_json(results, names, peers), output, indent=1)
+            json.dump(dict(summary.as_json(results, names, peers), footprint=tiny), output,
+                      indent=1)
             output.write("\n")
     for path in pictures:
         picture.draw(path, results, names)
-    return 1 if failures.allocators() - set(peers) else 0
+    failed = failures.allocators() | (set(names) - set(tiny))
+    return 1 if failed - set(peers) else 0
 
 
 if __name__ == "__main__":
