@@ -33,12 +33,22 @@ static __always_inline_fn uint32_t page_map_get(const void *addr)
 	return READ_ONCE(page_map.handles[offset >> PAGE_SHIFT]);
 }
 
+/* Two handles in one store; readers look at one of them. */
+typedef uint64_t __attribute__((may_alias)) page_map_pair;
+
 static inline void page_map_set(const void *addr, size_t npages, uint32_t handle)
 {
-	size_t first = (size_t)((const char *)addr - page_map.base) >> PAGE_SHIFT;
+	uint32_t *slot =
+		&page_map.handles[(size_t)((const char *)addr - page_map.base) >> PAGE_SHIFT];
+	const uint32_t *end = slot + npages;
+	uint64_t pair = (uint64_t)handle << 32 | handle;
 
-	for (size_t i = 0; i < npages; i++)
-		WRITE_ONCE(page_map.handles[first + i], handle);
+	if ((uintptr_t)slot % sizeof(pair) && slot < end)
+		WRITE_ONCE(*slot++, handle);
+	for (; slot + 1 < end; slot += 2)
+		WRITE_ONCE(*(page_map_pair *)slot, pair);
+	if (slot < end)
+		WRITE_ONCE(*slot, handle);
 }
 
 #endif

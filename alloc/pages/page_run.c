@@ -43,9 +43,17 @@ static uint32_t top = 1; /* pages from here on were never handed out */
 static size_t pages_used;
 static struct page_decay page_decay;
 
+static size_t kernel_page; /* os_page_size(); const after page_runs_init() */
+
 static void *page_addr(uint32_t page)
 {
 	return page_area.base + ((size_t)page << PAGE_SHIFT);
+}
+
+/* The kernel gives and takes whole pages of its own. */
+static size_t whole_pages(size_t npages)
+{
+	return round_up_to(npages << PAGE_SHIFT, kernel_page) >> PAGE_SHIFT;
 }
 
 static uint32_t page_number(const void *addr)
@@ -74,7 +82,8 @@ int page_runs_init(void)
 	page_map.base = page_area.base;
 	page_map.handles = (uint32_t *)handle_area.base;
 	/* Page 0 stands for "none" in the lists; kernel pages may be larger. */
-	top = (uint32_t)(os_page_size() >> PAGE_SHIFT);
+	kernel_page = os_page_size();
+	top = (uint32_t)(kernel_page >> PAGE_SHIFT);
 	return 0;
 }
 
@@ -92,7 +101,7 @@ static int commit_pages(size_t pages)
 	wanted = min_t(size_t, max_t(size_t, wanted, COMMIT_LEAST), COMMIT_MOST);
 	wanted = min_t(size_t, page_area.committed + wanted, page_area.reserved);
 	for (size_t try = max_t(size_t, wanted, size);; try = size) {
-		size_t n = round_up_to(try, os_page_size()) >> PAGE_SHIFT;
+		size_t n = round_up_to(try, kernel_page) >> PAGE_SHIFT;
 
 		/* One tag more: the page after the last is looked at. */
 		if (!os_area_commit(&handle_area, n * sizeof(uint32_t)) &&
@@ -326,15 +335,15 @@ void *page_run_alloc(size_t npages, size_t align, bool *zeroed)
 {
 	uint32_t n, start;
 
-	align = max_t(size_t, align, os_page_size());
-	npages = round_up_to(npages << PAGE_SHIFT, os_page_size()) >> PAGE_SHIFT;
+	align = max_t(size_t, align, kernel_page);
+	npages = whole_pages(npages);
 	if (npages + (align >> PAGE_SHIFT) > page_area.reserved >> PAGE_SHIFT)
 		return NULL;
 	n = (uint32_t)npages;
 	lock(&page_run_lock);
 	*zeroed = false;
 	start = alloc_from_bins(&dirty_bins, n, align);
-	if (!start && n >= JOIN_LEAST && align == os_page_size())
+	if (!start && n >= JOIN_LEAST && align == kernel_page)
 		start = alloc_joined(n);
 	if (!start) {
 		*zeroed = true;
@@ -363,7 +372,7 @@ static void free_run(void *addr, size_t npages, enum page_state state)
 	uint32_t now = page_ticks();
 	bool want_purger;
 
-	npages = round_up_to(npages << PAGE_SHIFT, os_page_size()) >> PAGE_SHIFT;
+	npages = whole_pages(npages);
 	lock(&page_run_lock);
 	page_decay_roll(&page_decay, now, pages_used);
 	pages_used -= npages;
@@ -457,7 +466,7 @@ static size_t validate_bins(const struct page_bins *bins, enum page_state state)
 
 void page_runs_validate(void)
 {
-	size_t free_pages, first = os_page_size() >> PAGE_SHIFT;
+	size_t free_pages, first = kernel_page >> PAGE_SHIFT;
 
 	lock(&page_run_lock);
 	free_pages = validate_bins(&dirty_bins, PAGE_DIRTY) + validate_bins(&zero_bins, PAGE_ZERO);

@@ -275,6 +275,17 @@ Test(page_run, map_finds_pages_and_nothing_else, .init = init)
 	cr_expect_eq(page_map_get(run + 2 * PAGE_SIZE), 0);
 	page_map_set(run, 2, 0);
 	cr_expect_eq(page_map_get(run), 0);
+	run = page_run_alloc(8, 0, &zeroed);
+	for (size_t first = 0; first < 3; first++) {
+		for (size_t n = 0; first + n < 8; n++) {
+			page_map_set(run + first * PAGE_SIZE, n, 4712);
+			for (size_t i = 0; i < 8; i++)
+				cr_expect_eq(page_map_get(run + i * PAGE_SIZE),
+					     i >= first && i < first + n ? 4712 : 0,
+					     "page %zu of %zu at %zu", i, n, first);
+			page_map_set(run + first * PAGE_SIZE, n, 0);
+		}
+	}
 	cr_expect_eq(page_map_get(NULL), 0);
 	cr_expect_eq(page_map_get(&here), 0);
 	cr_expect_eq(page_map_get((void *)UINTPTR_MAX), 0);
