@@ -95,6 +95,34 @@ refuses(check_binds_malloc, no_allocator, *redis)
 refuses(check_mapped, Allocator("nothing", "/nowhere/libnothing.so"), os.getpid())
 PYTHON
 
+PYTHONPATH=bench/driver python3 -B - << 'PYTHON' || fail "a server that dies is not noticed"
+import os
+import signal
+
+from allocators import find_peers
+from redis import Server
+from runner import RunFailed, Runner
+
+with Server(Runner("bench/driver/launch", dict(os.environ)), find_peers()[0][0]) as server:
+    assert server.connection.ask("PING") == "PONG"
+    os.kill(server.pid, signal.SIGKILL)
+    for act in (lambda: server.connection.ask("PING"), server.stop):
+        try:
+            act()
+        except (RunFailed, OSError):
+            continue
+        raise AssertionError("it is dead, and works")
+PYTHON
+
+# What is not installed is named, and left out.
+mkdir "$TEST_TMPDIR/bin"
+ln -s "$(python3 -c 'import sys; print(sys.executable)')" "$TEST_TMPDIR/bin/python3"
+listed=$(PATH=$TEST_TMPDIR/bin bench/compare --list 2> "$TEST_TMPDIR/left_out") || fail "--list failed"
+for workload in sqlite redis compile; do
+	grep -q "^$workload: .* installed; skipped" "$TEST_TMPDIR/left_out" || fail "no word of $workload"
+	! grep -q "^$workload " <<< "$listed" || fail "$workload is not left out"
+done
+
 refuses nonsense bench/compare --workload nonsense
 refuses rounds bench/compare --rounds 0
 refuses NAME=PATH bench/compare --allocator x

@@ -17,6 +17,8 @@ from runner import Runner, RunFailed
 FULL = {"rounds": 5, "scale": 1.0}
 QUICK = {"rounds": 3, "scale": 0.1}
 
+RUN_FAILURES = (RunFailed, allocators.NotLoaded, OSError)  # what a workload may raise
+
 
 def parse_options():
     parser = options.Parser(prog="compare", description=__doc__)
@@ -43,9 +45,11 @@ def choose_workloads(parser, chosen, binaries):
     return [w for w in workloads if w.name in chosen]
 
 
-def choose_pictures(parser, given):
+def choose_pictures(parser, given, names):
     """Finds out before the work is done, not after, whether they can be drawn."""
     paths = [options.caller_path(path) for path in given]
+    if paths and allocators.REFERENCE not in names:
+        parser.error("--picture: %s is not installed" % allocators.REFERENCE)
     for path in paths:
         problem = picture.problem_with(path)
         if problem:
@@ -80,7 +84,7 @@ def take_samples(runner, workload, chosen, rounds, scale, failures):
                 continue
             try:
                 samples[allocator.name].append(workload.timed(runner, allocator, scale))
-            except (RunFailed, allocators.NotLoaded) as failure:
+            except RUN_FAILURES as failure:
                 failures.add(workload.name, allocator.name, failure)
     return samples
 
@@ -107,7 +111,7 @@ def settle(runner, workloads, chosen, scale, failures):
         for key, future in pending.items():
             try:
                 rss[key] = future.result()
-            except (RunFailed, allocators.NotLoaded) as failure:
+            except RUN_FAILURES as failure:
                 failures.add(*key, failure)
     return rss
 
@@ -145,15 +149,15 @@ def main():
     probe = os.path.join(given.binaries, "driver", "probe")
     chosen = options.choose_allocators(parser, given, probe, environment)
     output = options.open_output(parser, given.json)
-    pictures = choose_pictures(parser, given.picture)
+    names = [a.name for a in chosen]
+    peers = [a.name for a in chosen if a.is_peer]
+    pictures = choose_pictures(parser, given.picture, names)
 
     failures = Failures()
     runner = Runner(os.path.join(given.binaries, "driver", "launch"), environment)
     tiny = footprint.measure(runner, os.path.join(given.binaries, "driver", "tiny"), chosen)
     results = measure(runner, workloads, chosen, rounds, defaults["scale"], failures)
 
-    names = [a.name for a in chosen]
-    peers = [a.name for a in chosen if a.is_peer]
     print("Medians of %d; ratios, where less is better. CGSLAB_CONF=%s"
           % (rounds, environment["CGSLAB_CONF"]))
     print_tables(results, names, peers)

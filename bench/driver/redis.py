@@ -115,6 +115,20 @@ class Server:
         self._directory.cleanup()
 
 
+def _request(runner, server, keys, command):
+    """One command, again and again, from 8 connections at a time."""
+    benchmark = ["redis-benchmark", "-s", server.path, "-q", "-c", "8", "-P", "32",
+                 "-n", str(_REQUESTS), "-r", str(keys)]
+    try:
+        done = subprocess.run(benchmark + command, env=runner.environment,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=TIME_LIMIT)
+    except subprocess.TimeoutExpired:
+        raise RunFailed("redis-benchmark: no end after %d s" % TIME_LIMIT) from None
+    if done.returncode:
+        raise RunFailed(first_line(done.stderr, status_text(done.returncode)))
+
+
 class Redis:
     """The server is what is measured; the time is that of the load, up to and with FLUSHALL."""
 
@@ -132,6 +146,7 @@ class Redis:
             flushed = time.monotonic() - start
             allocators.check_mapped(allocator, server.pid)
             sample = server.stop()
+        # The launcher's is the life of the server.
         sample.seconds = loaded + flushed
         sample.checksum = checksum
         return sample
@@ -149,13 +164,7 @@ class Redis:
     def _load(runner, server, scale):
         for _ in range(max(1, round(12 * scale))):
             for keys, command in _MIX:
-                words = [word.replace("%", "__rand_int__") for word in command]
-                done = subprocess.run(
-                    ["redis-benchmark", "-s", server.path, "-q", "-c", "8", "-P", "32",
-                     "-n", str(_REQUESTS), "-r", str(keys)] + words, env=runner.environment,
-                    stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIME_LIMIT)
-                if done.returncode:
-                    raise RunFailed(first_line(done.stderr, status_text(done.returncode)))
+                _request(runner, server, keys, [w.replace("%", "__rand_int__") for w in command])
 
     @staticmethod
     def _checksum(connection):
