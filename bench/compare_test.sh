@@ -22,8 +22,8 @@ bench/compare --quick --rounds 1 --workload pareto --workload handoff --workload
 	--picture "$TEST_TMPDIR/compare.svg" --picture "$TEST_TMPDIR/compare.png" || fail "compare failed"
 bench/compare --quick --rounds 1 --workload redis --workload compile \
 	--json "$TEST_TMPDIR/real.json" || fail "compare failed with real programs"
-bench/micro --quick --rounds 1 --filter 'pair/(16|64)$|charge_.*/64$|two_threads' --json "$TEST_TMPDIR/micro.json" ||
-	fail "micro failed"
+bench/micro --quick --rounds 1 --filter 'pair/(16|64)$|charge_.*/64$|two_threads' \
+	--json "$TEST_TMPDIR/micro.json" || fail "micro failed"
 bench/scaling --quick --rounds 1 --json "$TEST_TMPDIR/scaling.json" || fail "scaling failed"
 
 python3 - "$TEST_TMPDIR/compare.json" "$TEST_TMPDIR/real.json" "$TEST_TMPDIR/micro.json" \
@@ -90,7 +90,8 @@ def refuses(check, *arguments):
 redis = (["redis-server", "--version"], dict(os.environ))
 for peer in find_peers()[0]:
     check_binds_malloc(peer, *redis)
-no_allocator = Allocator("libm", os.path.join(os.path.dirname(find_peers()[0][0].path), "libm.so.6"))
+libc = find_peers()[0][0].path
+no_allocator = Allocator("libm", os.path.join(os.path.dirname(libc), "libm.so.6"))
 refuses(check_binds_malloc, no_allocator, *redis)
 refuses(check_mapped, Allocator("nothing", "/nowhere/libnothing.so"), os.getpid())
 PYTHON
@@ -117,7 +118,8 @@ PYTHON
 # What is not installed is named, and left out.
 mkdir "$TEST_TMPDIR/bin"
 ln -s "$(python3 -c 'import sys; print(sys.executable)')" "$TEST_TMPDIR/bin/python3"
-listed=$(PATH=$TEST_TMPDIR/bin bench/compare --list 2> "$TEST_TMPDIR/left_out") || fail "--list failed"
+listed=$(PATH=$TEST_TMPDIR/bin bench/compare --list 2> "$TEST_TMPDIR/left_out") ||
+	fail "--list failed"
 for workload in sqlite redis compile; do
 	grep -q "^$workload: .* installed; skipped" "$TEST_TMPDIR/left_out" || fail "no word of $workload"
 	! grep -q "^$workload " <<< "$listed" || fail "$workload is not left out"

@@ -107,7 +107,8 @@ def check_binds_malloc(allocator, command, environment):
         raise NotLoaded("%s does not take malloc from a library" % command[0])
     for path, function in bound:
         if os.path.realpath(path) != os.path.realpath(allocator.path):
-            raise NotLoaded("%s: %s takes %s from %s" % (allocator.name, command[0], function, path))
+            raise NotLoaded("%s: %s takes %s from %s"
+                            % (allocator.name, command[0], function, path))
 
 
 def check_mapped(allocator, pid):

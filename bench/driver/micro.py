@@ -142,7 +142,8 @@ def print_tables(results, api, rates, names, peers):
                                   [[b, "%.2f ns" % ns] for b, ns in api]))
     charge = charge_vs_pair(results, api)
     if charge:
-        print("\nA charge and its uncharge take %.2f of a malloc of 64 bytes and its free." % charge)
+        print("\nA charge and its uncharge take %.2f of a malloc of 64 bytes and its free."
+              % charge)
     if rates:
         print("\n" + table.layout([["Two threads, where one does 1", "cgslab"]] +
                                   [[kind, "%.2f" % rate] for kind, rate in rates.items()]))

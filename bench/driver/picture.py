@@ -100,7 +100,8 @@ def _script(path, table, names):
         "set tmargin at screen %g" % (1 - _HEAD / height),
         "set bmargin at screen %g" % (_FOOT / height),
         "set logscale x 2",
-        "set xtics ('1/32' 0.03125, '1/16' 0.0625, '1/8' 0.125, '1/4' 0.25, '1/2' 0.5, '1' 1, '2' 2, '4' 4, '8' 8, '16' 16)",
+        "set xtics (%s)" % ", ".join(["'1/%d' 1./%d" % (2 ** i, 2 ** i) for i in range(5, 0, -1)]
+                                     + ["'%d' %d" % (2 ** i, 2 ** i) for i in range(5)]),
         "set yrange [-1.1:%g]" % (len(table) + 0.7),
         "set border 1 lc rgb '#808080'",
         "set tics nomirror textcolor rgb '#202020'",

@@ -168,7 +168,8 @@ class Redis:
 
     @staticmethod
     def _checksum(connection):
-        """Which keys there are is redis-benchmark's dice; how much was counted and listed is not."""
+        """Which keys there are is up to dice; how much was counted and listed is not."""
         listed = sum(connection.ask("LLEN", "list:%012d" % i) for i in range(_LISTS))
-        counted = sum(int(connection.ask("GET", "counter:%012d" % i) or 0) for i in range(_COUNTERS))
+        counted = sum(int(connection.ask("GET", "counter:%012d" % i) or 0)
+                      for i in range(_COUNTERS))
         return "checksum %d %d" % (listed, counted)

@@ -149,9 +149,8 @@ def main():
             commands[what, case.name] = case.command(given.binaries, defaults["scale"])
     failures = Failures()
     scale = defaults["long"]
-    long_runs = measure(
-        runner, chosen, {case.name: case.command(given.binaries, scale, scale) for case in LONG_RUNS},
-        1, failures)
+    long_commands = {case.name: case.command(given.binaries, scale, scale) for case in LONG_RUNS}
+    long_runs = measure(runner, chosen, long_commands, 1, failures)
     measured = measure(runner, chosen, commands, rounds, failures)
     growths = {what: growth(measured[what, small.name], measured[what, large.name])
                for what, small, large in GROWTHS}

@@ -7,7 +7,8 @@ class Workload:
     A command is an argument list. The program prints its checksum. With hold it then frees
     everything, prints the line "hold" and stays until its stdin is closed.
 
-    Other kinds of workloads have the same two functions. Both raise RunFailed, NotLoaded or OSError.
+    Other kinds of workloads have the same two functions. They may raise RunFailed, NotLoaded or
+    OSError.
     """
 
     def __init__(self, name, about, command):
