@@ -15,49 +15,53 @@ static uint32_t lost_threads; /* cgroup_lock */
 
 /* ---- Slabs -------------------------------------------------------------- */
 
-/*
- * Objects of the active slab on its heap's freelist. The owner may pop one
- * that was under way, and write to it, so each link is looked at first.
- */
-static __racy_fn uint32_t count_waiting(const struct slab *slab)
-{
-	struct heap *heap = heap_of_slab(slab);
-	uint32_t n = 0;
-	void *object;
-
-	if (!heap || !heap_has_slot(heap, slab->cache) ||
-	    READ_ONCE(heap_slot(heap, slab->cache)->active) != slab)
-		return 0;
-	object = READ_ONCE(*heap_freelist(heap, slab->cache));
-	while (object && n < slab->nr && slab_of(object) == slab && slab_has_object(slab, object)) {
-		n++;
-		object = object_next(object, slab->cache->offset);
-	}
-	return n;
-}
-
-__racy_fn uint32_t slab_count_live(const struct slab *slab)
+__racy_fn uint32_t slab_count_out(const struct slab *slab)
 {
 	if (remote_is_ownerless(slab))
 		return remote_count(slab);
-	return READ_ONCE(slab->countdown) + READ_ONCE(slab->reserve) - count_waiting(slab) -
-	       remote_count(slab);
+	return READ_ONCE(slab->countdown) + READ_ONCE(slab->reserve) - remote_count(slab);
 }
 
 static __racy_fn void count_one(struct slab *slab, void *arg)
 {
 	struct obj_cgroup *objcg = slab->objcg;
-	uint32_t live;
+	uint32_t out;
 
 	(void)arg;
 	if (READ_ONCE(slab->kind) != SLAB_OBJECTS) {
 		objcg->counted_span += (int64_t)slab_bytes(slab);
 		return;
 	}
-	live = slab_count_live(slab);
-	objcg->counted_objects += live;
-	objcg->counted_bytes += (int64_t)live * slab->size;
+	out = slab_count_out(slab);
+	objcg->counted_objects += out;
+	objcg->counted_bytes += (int64_t)out * slab->size;
 	objcg->counted_slab += (int64_t)slab_bytes(slab);
+}
+
+/* Objects that are free, but not in their slabs: on freelists, and away. */
+static __racy_fn void uncount(struct obj_cgroup *objcg, uint32_t nr, uint32_t size)
+{
+	objcg->counted_objects -= nr;
+	objcg->counted_bytes -= (int64_t)nr * size;
+}
+
+static __racy_fn void uncount_waiting(struct heap *heap)
+{
+	struct obj_cgroup *objcg = heap->stock.objcg;
+	int64_t objects, bytes;
+
+	for (unsigned int class = 0; class < SIZE_CLASSES; class ++)
+		uncount(objcg, READ_ONCE(heap->slots[class].nr_free), size_class_bytes[class]);
+	for (uint32_t i = 0; i < READ_ONCE(heap->nr_extra); i++) {
+		const struct heap_slot *slot = &heap->extra_slots[i];
+		void *object = READ_ONCE(slot->freelist);
+
+		if (object)
+			uncount(objcg, READ_ONCE(slot->nr_free), slab_of(object)->size);
+	}
+	heap_count_away(heap, &objects, &bytes);
+	objcg->counted_objects -= objects;
+	objcg->counted_bytes -= bytes;
 }
 
 static void count_reset(struct obj_cgroup *objcg, void *arg)
@@ -76,6 +80,9 @@ void slab_count_all(void)
 	for_each_memcg (memcg, &root_memcg)
 		memcg_for_each_objcg(memcg, count_reset, NULL);
 	slab_for_each(count_one, NULL);
+	for_each_memcg (memcg, &root_memcg)
+		for (struct heap *heap = memcg_first_heap(memcg); heap; heap = heap->next)
+			uncount_waiting(heap);
 }
 
 /* ---- After a fork ---------------------------------------------------------- */

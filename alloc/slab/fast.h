@@ -22,47 +22,72 @@ void *slab_alloc_refill(struct heap *heap, struct kmem_cache *cache, gfp_t gfp);
 void slab_free_slow(struct slab *slab, void *object, const char *caller);
 
 /*
- * After a free by the owner: countdown reached 0, or the stock holds too much.
- * Keeps errno.
+ * An object of one of @heap's slabs that finds no room on its freelist. The
+ * calling thread owns the heap; the bytes are credited, perhaps too many of
+ * them. Keeps errno.
  */
-void slab_free_event(struct heap *heap, struct slab *slab);
+void slab_free_to_slab(struct heap *heap, struct slab *slab, void *object, const char *caller,
+		       bool too_much);
 
-/* The object that was freed last to this slab is freed again: dies. */
+/* After a free by the owner: the stock holds too much. Keeps errno. */
+void slab_free_flush(struct heap *heap);
+
+/* The object that was freed last is freed again: dies. */
 __attribute__((noreturn, cold)) void slab_free_twice(const void *object, const char *caller);
 
 /* A block larger than KMALLOC_MAX_CACHE_SIZE: a span. */
 void *kmalloc_large(size_t size, size_t align, gfp_t gfp, bool *zeroed);
 
+/* Takes the first object off the freelist. */
+static __always_inline_fn void *heap_slot_pop(struct heap_slot *slot, void *object,
+					      unsigned int offset)
+{
+	slot->freelist = object_next(object, offset);
+	slot->nr_free--;
+	debug_alloc(object, offset);
+	return object;
+}
+
 /* NULL with errno set; the object may read as anything. */
 static __always_inline_fn void *kmalloc_fast(size_t size, gfp_t gfp)
 {
 	struct heap *heap = current_heap;
+	struct heap_slot *slot;
 	unsigned int class;
 	void *object;
 
 	if (unlikely(size > KMALLOC_MAX_CACHE_SIZE))
 		return kmalloc_large(size, 0, gfp, NULL);
 	class = size_class(size);
-	object = heap->freelist[class];
+	slot = &heap->slots[class];
+	object = slot->freelist;
 	if (unlikely(!object))
 		return slab_alloc_slow(&kmalloc_caches[class], gfp);
 	if (unlikely(!obj_stock_take(&heap->stock, size_class_bytes[class])))
 		return slab_alloc_refill(heap, &kmalloc_caches[class], gfp);
-	heap->freelist[class] = object_next(object, 0);
-	debug_alloc(object, 0);
-	return object;
+	return heap_slot_pop(slot, object, 0);
 }
 
 /* An object of one of @heap's slabs, which the calling thread owns. */
-static __always_inline_fn void heap_free_object(struct heap *heap, struct slab *slab, void *object,
-						unsigned int offset)
+static __always_inline_fn void heap_free_object(struct heap *heap, struct heap_slot *slot,
+						struct slab *slab, void *object,
+						unsigned int offset, const char *caller)
 {
-	bool too_much = obj_stock_credit(&heap->stock, slab->size);
+	bool too_much;
 
-	object_set_next(object, offset, slab->free);
-	store_release(&slab->free, object); /* a fork may come in between */
-	if (unlikely(--slab->countdown == 0 || too_much))
-		slab_free_event(heap, slab);
+	debug_free(slab, object, caller);
+	if (unlikely(object == slot->freelist))
+		slab_free_twice(object, caller);
+	too_much = obj_stock_credit(&heap->stock, slab->size);
+	if (unlikely(slot->nr_free >= slab->max_free)) {
+		slab_free_to_slab(heap, slab, object, caller, too_much);
+		return;
+	}
+	object_set_next(object, offset, slot->freelist);
+	store_release(&slot->freelist, object); /* a fork may come in between */
+	slot->nr_free++;
+	if (unlikely(too_much))
+		slab_free_flush(heap);
 }
 
 static __always_inline_fn void kfree_fast(void *object, const char *caller)
@@ -70,14 +95,10 @@ static __always_inline_fn void kfree_fast(void *object, const char *caller)
 	struct slab *slab = slab_of(object);
 	struct heap *heap = current_heap;
 
-	if (likely(READ_ONCE(slab->owner) == (uintptr_t)heap)) {
-		debug_free(slab, object, caller);
-		if (unlikely(object == slab->free))
-			slab_free_twice(object, caller);
-		heap_free_object(heap, slab, object, 0);
-	} else {
+	if (likely(READ_ONCE(slab->owner) == (uintptr_t)heap))
+		heap_free_object(heap, &heap->slots[slab->class], slab, object, 0, caller);
+	else
 		slab_free_slow(slab, object, caller);
-	}
 }
 
 #endif

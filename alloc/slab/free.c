@@ -31,25 +31,58 @@ static void free_span(struct slab *span, void *object, const char *caller)
 	purger_start_in_free();
 }
 
-void slab_free_event(struct heap *heap, struct slab *slab)
+void slab_free_to_slab(struct heap *heap, struct slab *slab, void *object, const char *caller,
+		       bool too_much)
+{
+	if (unlikely(object == slab->free))
+		slab_free_twice(object, caller);
+	object_set_next(object, slab->cache->offset, slab->free);
+	store_release(&slab->free, object); /* a fork may come in between */
+	if (unlikely(--slab->countdown == 0)) {
+		int saved_errno = errno;
+
+		slab_event(heap, slab);
+		purger_start_in_free();
+		errno = saved_errno;
+	}
+	if (unlikely(too_much))
+		slab_free_flush(heap);
+}
+
+void slab_free_flush(struct heap *heap)
 {
 	int saved_errno = errno;
 
-	if (slab->countdown == 0)
-		slab_event(heap, slab);
-	if (READ_ONCE(heap->stock.used) < READ_ONCE(heap->stock.floor))
-		obj_stock_flush(&heap->stock);
-	purger_start_in_free();
+	obj_stock_flush(&heap->stock);
 	errno = saved_errno;
+}
+
+/* Objects up to this size are passed on by the handful. */
+#define AWAY_SIZE 4096
+
+/* Whether the object may go, or goes, with others to another heap of the group. */
+static bool free_away(struct heap *heap, struct slab *slab, void *object)
+{
+	struct heap *to = heap_of_slab(slab);
+	struct heap_away *away = heap_away_for(heap, to);
+
+	if (slab->objcg != heap->stock.objcg || slab->size > AWAY_SIZE ||
+	    !kmem_cache_is_kmalloc(slab->cache))
+		return false;
+	if (away->heap != to && !heap_begin_away(heap, to))
+		return false;
+	if (heap_free_away(away, object, slab->size))
+		heap_pass_on_one(heap, away);
+	return true;
 }
 
 /*
  * An object of a slab that is not of this thread's heap. The bytes go back to
  * who was charged, through a stock of this thread.
  */
-static void free_elsewhere(struct slab *slab, void *object)
+static void free_elsewhere(struct heap *heap, struct slab *slab, void *object)
 {
-	struct obj_stock *stock = &current_heap->stock;
+	struct obj_stock *stock = &heap->stock;
 	bool too_much;
 
 	if (unlikely(stock->objcg != slab->objcg)) {
@@ -64,7 +97,8 @@ static void free_elsewhere(struct slab *slab, void *object)
 		return;
 	}
 	too_much = obj_stock_credit(stock, slab->size);
-	remote_free(slab, object); /* the slab may be gone after this */
+	if (!free_away(heap, slab, object)) /* the slab may be gone after this */
+		remote_free(slab, object);
 	if (unlikely(too_much))
 		obj_stock_flush(stock);
 }
@@ -82,19 +116,55 @@ static void free_other(struct slab *slab, void *object, const char *caller)
 	errno = saved_errno;
 }
 
-void slab_free_slow(struct slab *slab, void *object, const char *caller)
+/* What a run of frees elsewhere has to do now and then. */
+static noinline void pass_on_and_flush(struct heap *heap, struct heap_away *away, bool full,
+				       bool too_much)
 {
-	struct heap *heap = current_heap;
+	int saved_errno = errno;
 
+	if (full)
+		heap_pass_on_one(heap, away);
+	if (too_much)
+		obj_stock_flush(&heap->stock);
+	errno = saved_errno;
+}
+
+static noinline void free_rest(struct heap *heap, struct slab *slab, void *object,
+			       const char *caller)
+{
 	if (unlikely(READ_ONCE(slab->kind) != SLAB_OBJECTS)) {
 		free_other(slab, object, caller);
 		return;
 	}
 	if (unlikely(!slab_has_object(slab, object)))
 		bad_pointer(object, caller);
+	if (unlikely(heap_of_slab(slab) == heap)) { /* of a cache with a tag */
+		heap_free_object(heap, heap_slot(heap, slab->cache), slab, object,
+				 slab->cache->offset, caller);
+	} else {
+		debug_free(slab, object, caller);
+		free_elsewhere(heap, slab, object);
+	}
+}
+
+/*
+ * A run of frees elsewhere waits for one cache line after the other; the fewer
+ * instructions are between, the more of them are on their way at a time.
+ */
+void slab_free_slow(struct slab *slab, void *object, const char *caller)
+{
+	struct heap *heap = current_heap;
+	struct heap *to = (struct heap *)READ_ONCE(slab->owner);
+	struct heap_away *away = heap_away_for(heap, to);
+	bool full, too_much;
+
+	if (unlikely(!to || to != away->heap)) {
+		free_rest(heap, slab, object, caller);
+		return;
+	}
 	debug_free(slab, object, caller);
-	if (unlikely(heap_of_slab(slab) == heap)) /* of a cache with a tag */
-		heap_free_object(heap, slab, object, slab->cache->offset);
-	else
-		free_elsewhere(slab, object);
+	too_much = obj_stock_credit(&heap->stock, slab->size);
+	full = heap_free_away(away, object, slab->size);
+	if (unlikely(full || too_much))
+		pass_on_and_flush(heap, away, full, too_much);
 }

@@ -67,10 +67,8 @@ static struct heap *heap_alloc(void)
 static void heap_free(struct heap *heap)
 {
 	/* The tables stay with it, empty. */
-	for (uint32_t i = 0; i < heap->nr_extra; i++) {
-		heap->extra_freelist[i] = NULL;
+	for (uint32_t i = 0; i < heap->nr_extra; i++)
 		heap->extra_slots[i] = (struct heap_slot){0};
-	}
 	lock(&heaps_lock);
 	WRITE_ONCE(heap->next, free_heaps);
 	free_heaps = heap;
@@ -220,8 +218,12 @@ bool memcg_close_heaps(struct mem_cgroup *memcg)
 
 void memcg_release_heaps(struct mem_cgroup *memcg)
 {
-	struct heap *heap = memcg_first_heap(memcg);
+	struct heap *heap;
 
+	/* Objects on their way within the group first: all its slabs have owners. */
+	for (heap = memcg_first_heap(memcg); heap; heap = heap->next)
+		heap_pass_on(heap);
+	heap = memcg_first_heap(memcg);
 	while (heap) {
 		struct heap *next = heap->next;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A heap: the virtual CPU of a group. For one group, the active slab of every
- * cache and a byte stock.
+ * A heap: the virtual CPU of a group. For one group, a freelist and slabs of
+ * every cache, and a byte stock.
  *
  *             heap_claim()                     heap_claim()
  *   parked ----------------> owned by a task  <------------- parked
@@ -13,7 +13,7 @@
  *     +-- memcg close ----> closed --> free, for another group
  *
  * Each arrow from parked is one compare-and-swap of ->owner, so a group can be
- * entered, drained and closed without a lock. The owner uses freelist, stock
+ * entered, drained and closed without a lock. The owner uses freelists, stock
  * and the slabs' free and countdown as it likes; the lists of slabs are under
  * ->lock, which the owner takes on its slow path only.
  *
@@ -28,33 +28,60 @@
 
 struct task;
 
-/* What a heap has of one cache, besides the freelist. */
+/*
+ * What a heap has of one cache. The freelist has objects of any of its slabs,
+ * the last freed first. From max_free on, objects go back to their slabs.
+ */
 struct heap_slot {
-	struct slab *active;	   /* owner, lock */
-	struct hlist_head partial; /* lock */
+	void *freelist;		   /* owner */
+	uint32_t nr_free;	   /* owner: objects on it */
 	uint32_t nr_slabs;	   /* lock */
+	struct hlist_head partial; /* lock */
+};
+
+/*
+ * Objects that this heap's owner has freed and another heap of the group owns:
+ * passed on by the handful; see heap_away.c. Only kmalloc's.
+ */
+struct heap_away {
+	struct heap *heap;   /* NULL: none */
+	struct sheaf *sheaf; /* not full */
+};
+
+#define HEAP_AWAY 4
+
+/* A sheaf is full with so many objects, or so many bytes. */
+#define SHEAF_OBJECTS 61
+#define SHEAF_BYTES   (16u << 10)
+
+struct sheaf {
+	struct sheaf *next; /* heap->incoming */
+	uint32_t nr;
+	uint32_t bytes;
+	void *objects[SHEAF_OBJECTS];
 };
 
 struct heap {
-	struct obj_stock stock;	      /* first: the fast path's line */
-	void *freelist[SIZE_CLASSES]; /* owner; by kmalloc class */
-
-	struct heap_slot slots[SIZE_CLASSES];
-	struct hlist_head empty; /* lock: kept for the next burst, of any cache */
-	uint32_t nr_empty;	 /* lock */
-	uint32_t empty_pages;	 /* lock */
-	struct hlist_head full;	 /* lock: full slabs of all caches */
+	struct obj_stock stock;		      /* first: the fast path's line */
+	struct heap_slot slots[SIZE_CLASSES]; /* by kmalloc class */
+	struct heap_away away[HEAP_AWAY];     /* owner; passed on with lock */
+	struct hlist_head empty;	      /* lock: kept for the next burst, of any cache */
+	uint32_t nr_empty;		      /* lock */
+	uint32_t empty_pages;		      /* lock */
+	struct hlist_head full;		      /* lock: full slabs of all caches */
 	struct lock lock;
 	uint32_t caches_died; /* owner: as of which dead caches were trimmed */
 	bool torn;	      /* owner: a fork caught others at work; heap_recover() */
 
 	/* Caches made by kmem_cache_create(), by id; grown by the owner. */
 	uint32_t nr_extra;
-	void **extra_freelist;	       /* owner */
 	struct heap_slot *extra_slots; /* owner, lock */
 
 	struct task *owner __attribute__((aligned(CACHELINE))); /* atomic */
 	struct slab *remote_slabs; /* atomic: pushed by heap_push_remote() */
+	struct sheaf *incoming;	   /* atomic: objects passed on by other heaps */
+	int64_t incoming_objects;  /* atomic */
+	int64_t incoming_bytes;	   /* atomic */
 	struct mem_cgroup *memcg;  /* const while open */
 	struct heap *next;	   /* const while open: memcg->heaps */
 };
@@ -114,13 +141,6 @@ static __always_inline_fn struct heap_slot *heap_slot(struct heap *heap,
 	return &heap->extra_slots[cache->id - SIZE_CLASSES];
 }
 
-static __always_inline_fn void **heap_freelist(struct heap *heap, const struct kmem_cache *cache)
-{
-	if (kmem_cache_is_kmalloc(cache))
-		return &heap->freelist[cache->id];
-	return &heap->extra_freelist[cache->id - SIZE_CLASSES];
-}
-
 /* Whether the heap has a slot for the cache yet. */
 static __always_inline_fn bool heap_has_slot(const struct heap *heap,
 					     const struct kmem_cache *cache)
@@ -130,8 +150,8 @@ static __always_inline_fn bool heap_has_slot(const struct heap *heap,
 
 /*
  * Puts objects of @cache on the freelist, from the cheapest source: what was
- * freed here, freed from elsewhere, never carved, a partial slab, an empty one
- * that was kept, a new slab. Owner. Returns 0 or -ENOMEM.
+ * freed to a slab, freed from elsewhere, never carved, an empty slab that was
+ * kept, a new slab. Owner. Returns 0 or -ENOMEM.
  */
 int heap_refill(struct heap *heap, struct kmem_cache *cache);
 
@@ -143,6 +163,39 @@ void heap_push_remote(struct heap *heap, struct slab *slab);
 
 /* If the heap is parked, collects what was freed from elsewhere. Any thread. */
 void heap_collect_parked(struct heap *heap);
+
+/* Passes on what heap_free_away() has kept. Owner or closer; no lock is held. */
+void heap_pass_on(struct heap *heap);
+void heap_pass_on_one(struct heap *heap, struct heap_away *away);
+
+static __always_inline_fn struct heap_away *heap_away_for(struct heap *heap, const struct heap *to)
+{
+	return &heap->away[((uintptr_t)to >> 8) % HEAP_AWAY];
+}
+
+/*
+ * Makes ready for objects of @to, another heap of the group, and passes on what
+ * is in the way. Owner; no lock is held. False without memory.
+ */
+bool heap_begin_away(struct heap *heap, struct heap *to);
+
+/*
+ * An object of the heap that @away is for. Returns whether it is to be passed on.
+ * Owner.
+ */
+static __always_inline_fn bool heap_free_away(struct heap_away *away, void *object, uint32_t size)
+{
+	struct sheaf *sheaf = away->sheaf;
+	uint32_t nr = sheaf->nr;
+
+	sheaf->objects[nr] = object;
+	sheaf->bytes += size;
+	store_release(&sheaf->nr, nr + 1); /* a fork may come in between */
+	return nr + 1 == SHEAF_OBJECTS || sheaf->bytes >= SHEAF_BYTES;
+}
+
+/* What is on its way from or to the heap; exact while nobody frees. */
+void heap_count_away(const struct heap *heap, int64_t *objects, int64_t *bytes);
 
 /*
  * Collects what was freed from elsewhere, puts freelists back into their slabs

@@ -7,9 +7,6 @@ static void recount(struct heap *heap, struct slab *slab, void *arg)
 	uint32_t free = 0;
 
 	(void)arg;
-	/* Cut while what was freed became the freelist: it is in both. */
-	if (slab->place == SLAB_ACTIVE && slab->free == *heap_freelist(heap, slab->cache))
-		slab->free = NULL;
 	for (void *object = slab->free; object; object = object_next(object, slab->cache->offset))
 		free++;
 	slab->countdown = slab->carved - free;
@@ -38,12 +35,25 @@ static void announce_remote(struct heap *heap, struct slab *slab, void *arg)
 	heap_push_remote(heap, slab);
 }
 
+static void recount_slots(struct heap_slot *slots, uint32_t n)
+{
+	for (struct heap_slot *slot = slots; slot < slots + n; slot++) {
+		slot->nr_free = 0;
+		for (void *object = slot->freelist; object;
+		     object = object_next(object, slab_of(object)->cache->offset))
+			slot->nr_free++;
+	}
+}
+
 void heap_recover(struct heap *heap)
 {
 	struct slab *slab;
 
 	lock(&heap->lock);
 	heap->torn = false;
+	recount_slots(heap->slots, SIZE_CLASSES);
+	recount_slots(heap->extra_slots, heap->nr_extra);
+	heap_recover_away(heap);
 	heap_for_each_slab(heap, recount, NULL);
 	/* Those announced already; the others only have a list. */
 	for (slab = READ_ONCE(heap->remote_slabs); slab; slab = slab->remote_next)

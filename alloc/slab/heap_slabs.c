@@ -2,16 +2,15 @@
 /*
  * The slabs of a heap, and how they move between its lists.
  *
- *            refill                 exhausted
- *   new ----------------> active ---------------> full
- *                         ^    ^                   |
- *                         |    | refill            | some freed
- *                         |    |                   v
- *                         |    +--------------- partial
- *                         | refill                 | all freed
- *                         |                        v
- *                         +--------------------- empty ------> destroyed
- *                                                    too many
+ *                    all on freelists, or live
+ *   new --> partial --------------------------> full
+ *             ^  ^ \                              |
+ *      refill |  |  \ all freed        some freed |
+ *             |  |   v                            |
+ *            empty   +----------------------------+
+ *              |     |
+ *              |<----+ all freed
+ *              +----> destroyed: too many
  */
 #include "alloc/slab/heap_slabs.h"
 
@@ -50,16 +49,28 @@ void heap_place_partial(struct heap *heap, struct slab *slab)
 	hlist_add_head(&slab->node, &heap_slot(heap, slab->cache)->partial);
 }
 
-void heap_place_active(struct heap *heap, struct slab *slab)
+/* What was freed to the slab goes to the freelist, which is empty. */
+static void take_free(struct heap *heap, struct heap_slot *slot, struct slab *slab)
 {
-	hlist_del_init(&slab->node);
-	slab->place = SLAB_ACTIVE;
+	slot->nr_free += slab->carved - slab_used(slab);
+	slot->freelist = slab->free;
+	slab->free = NULL;
 	slab->countdown = slab->carved;
 	slab->reserve = 0;
-	heap_slot(heap, slab->cache)->active = slab;
-	*heap_freelist(heap, slab->cache) = slab->free;
-	slab->free = NULL;
 	heap_note_objects(heap, slab);
+}
+
+struct slab *heap_take_partial(struct heap *heap, struct heap_slot *slot)
+{
+	struct slab *slab = container_of(slot->partial.first, struct slab, node);
+
+	if (slab->free)
+		take_free(heap, slot, slab);
+	if (slab->carved < slab->nr)
+		return slab;
+	hlist_del_init(&slab->node);
+	heap_place_full(heap, slab);
+	return slab;
 }
 
 static void place_empty(struct heap *heap, struct slab *slab)
@@ -85,7 +96,7 @@ bool heap_reuse_empty(struct heap *heap, const struct kmem_cache *cache)
 		if (slab->cache != cache)
 			continue;
 		leave_empty(heap, slab);
-		heap_place_active(heap, slab);
+		heap_place_partial(heap, slab);
 		return true;
 	}
 	return false;
@@ -120,8 +131,6 @@ void heap_slab_update_place(struct heap *heap, struct slab *slab, uint32_t used)
 	slab->countdown = used;
 	slab->reserve = 0;
 	heap_note_objects(heap, slab);
-	if (slab->place == SLAB_ACTIVE)
-		return;
 	if (used == 0) {
 		heap_slab_emptied(heap, slab);
 	} else if (slab->place == SLAB_FULL) {
@@ -148,23 +157,52 @@ static void for_each_in_list(struct heap *heap, struct hlist_head *list,
 	}
 }
 
-static void for_each_in_slot(struct heap *heap, struct heap_slot *slot,
-			     void (*fn)(struct heap *, struct slab *, void *), void *arg)
-{
-	if (slot->active)
-		fn(heap, slot->active, arg);
-	for_each_in_list(heap, &slot->partial, fn, arg);
-}
-
 void heap_for_each_slab(struct heap *heap,
 			void (*fn)(struct heap *heap, struct slab *slab, void *arg), void *arg)
 {
 	for (uint32_t i = 0; i < SIZE_CLASSES; i++)
-		for_each_in_slot(heap, &heap->slots[i], fn, arg);
+		for_each_in_list(heap, &heap->slots[i].partial, fn, arg);
 	for (uint32_t i = 0; i < heap->nr_extra; i++)
-		for_each_in_slot(heap, &heap->extra_slots[i], fn, arg);
+		for_each_in_list(heap, &heap->extra_slots[i].partial, fn, arg);
 	for_each_in_list(heap, &heap->empty, fn, arg);
 	for_each_in_list(heap, &heap->full, fn, arg);
+}
+
+/* ---- Freelists ------------------------------------------------------------ */
+
+static void free_to_slab(struct heap *heap, struct slab *slab, void *object, unsigned int offset)
+{
+	object_set_next(object, offset, slab->free);
+	slab->free = object;
+	if (--slab->countdown == 0)
+		heap_slab_update_place(heap, slab, slab_used(slab));
+}
+
+void heap_take_back(struct heap *heap, struct slab *slab, void *object)
+{
+	struct heap_slot *slot = &heap->slots[slab->class];
+
+	if (slot->nr_free < slab->max_free) {
+		object_set_next(object, 0, slot->freelist);
+		slot->freelist = object;
+		slot->nr_free++;
+	} else {
+		free_to_slab(heap, slab, object, 0);
+	}
+}
+
+void heap_flush_slot(struct heap *heap, struct heap_slot *slot)
+{
+	void *object;
+
+	while ((object = slot->freelist)) {
+		struct slab *slab = slab_of(object);
+		unsigned int offset = slab->cache->offset;
+
+		slot->freelist = object_next(object, offset);
+		slot->nr_free--;
+		free_to_slab(heap, slab, object, offset);
+	}
 }
 
 /* ---- From elsewhere ----------------------------------------------------- */
@@ -178,12 +216,13 @@ void heap_push_remote(struct heap *heap, struct slab *slab)
 	} while (!cmpxchg_release(&heap->remote_slabs, &head, slab));
 }
 
-bool heap_collect_remote(struct heap *heap)
+void heap_collect_remote(struct heap *heap)
 {
 	struct slab *slab, *next;
 
+	heap_collect_incoming(heap);
 	if (!READ_ONCE(heap->remote_slabs))
-		return false;
+		return;
 	/* Pairs with the release in heap_push_remote(). */
 	slab = __atomic_exchange_n(&heap->remote_slabs, NULL, __ATOMIC_ACQUIRE);
 	for (; slab; slab = next) {
@@ -193,7 +232,6 @@ bool heap_collect_remote(struct heap *heap)
 		used -= remote_collect(slab);
 		heap_slab_update_place(heap, slab, used);
 	}
-	return true;
 }
 
 void heap_collect_parked(struct heap *heap)

@@ -15,11 +15,26 @@ void heap_place_partial(struct heap *heap, struct slab *slab);
 /* Takes a slab without used objects off its list, and gives it back. */
 void heap_destroy_empty(struct heap *heap, struct slab *slab);
 
-/* Makes an empty slab of @cache that was kept the active one; false: none. */
+/* Makes an empty slab of @cache that was kept a partial one; false: none. */
 bool heap_reuse_empty(struct heap *heap, const struct kmem_cache *cache);
 
-/* Takes a slab off its list; its free objects become the freelist. */
-void heap_place_active(struct heap *heap, struct slab *slab);
+/*
+ * The free objects of the first partial slab, if it has any, become the
+ * freelist, which is empty. Returns the slab: there may be something to carve.
+ */
+struct slab *heap_take_partial(struct heap *heap, struct heap_slot *slot);
+
+/* An object that was freed elsewhere, to its freelist or slab. */
+void heap_take_back(struct heap *heap, struct slab *slab, void *object);
+
+/* Takes in what other heaps have passed on. */
+void heap_collect_incoming(struct heap *heap);
+
+/* Sets right what a fork may have left of heap_free_away(). */
+void heap_recover_away(struct heap *heap);
+
+/* What waits on a freelist goes back to its slabs. */
+void heap_flush_slot(struct heap *heap, struct heap_slot *slot);
 
 /* Takes a slab without used objects off its list; keeps or destroys it. */
 void heap_slab_emptied(struct heap *heap, struct slab *slab);
@@ -30,8 +45,8 @@ void heap_note_objects(struct heap *heap, struct slab *slab);
 /* So many objects are used now; the slab may change its place or go. */
 void heap_slab_update_place(struct heap *heap, struct slab *slab, uint32_t used);
 
-/* Takes in what was freed from elsewhere; whether there was anything. */
-bool heap_collect_remote(struct heap *heap);
+/* Takes in what was freed from elsewhere, in whatever way. */
+void heap_collect_remote(struct heap *heap);
 
 /* Gives back what is kept of caches that were destroyed. */
 void heap_bury_dead(struct heap *heap);

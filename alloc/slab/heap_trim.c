@@ -5,59 +5,38 @@
 #include "alloc/slab/debug.h"
 #include "alloc/slab/heap_slabs.h"
 
-/* The active slab becomes a partial or full one. heap->lock. */
-static void deactivate(struct heap *heap, struct slab *slab)
-{
-	struct heap_slot *slot = heap_slot(heap, slab->cache);
-	void **freelist = heap_freelist(heap, slab->cache);
-	uint32_t used = slab_used(slab);
-	void *object;
-
-	while ((object = *freelist)) {
-		*freelist = object_next(object, slab->cache->offset);
-		object_set_next(object, slab->cache->offset, slab->free);
-		slab->free = object;
-		used--;
-	}
-	slab->countdown = used;
-	slab->reserve = 0;
-	heap_note_objects(heap, slab);
-	slot->active = NULL;
-	if (slab->free || slab->carved < slab->nr)
-		heap_place_partial(heap, slab);
-	else
-		heap_place_full(heap, slab);
-}
-
 /* What heap_trim() is about. */
 struct trim {
 	const struct kmem_cache *cache; /* NULL: all */
 	bool dead;			/* only dead caches */
 };
 
-static bool trim_wants(const struct trim *trim, const struct slab *slab)
+static bool trim_wants(const struct trim *trim, const struct kmem_cache *cache)
 {
-	return (!trim->cache || trim->cache == slab->cache) &&
-	       (!trim->dead || READ_ONCE(slab->cache->dead));
-}
-
-static void trim_active(struct heap *heap, struct slab *slab, void *arg)
-{
-	if (slab->place == SLAB_ACTIVE && trim_wants(arg, slab))
-		deactivate(heap, slab);
+	return (!trim->cache || trim->cache == cache) && (!trim->dead || READ_ONCE(cache->dead));
 }
 
 static void trim_empty(struct heap *heap, struct slab *slab, void *arg)
 {
-	if (slab->place != SLAB_FULL && !slab_used(slab) && trim_wants(arg, slab))
+	if (!slab_used(slab) && trim_wants(arg, slab->cache))
 		heap_destroy_empty(heap, slab);
+}
+
+/* heap->lock. */
+static void flush_slots(struct heap *heap, const struct trim *trim, struct heap_slot *slots,
+			uint32_t n)
+{
+	for (struct heap_slot *slot = slots; slot < slots + n; slot++)
+		if (slot->freelist && trim_wants(trim, slab_of(slot->freelist)->cache))
+			heap_flush_slot(heap, slot);
 }
 
 /* heap->lock. */
 static void trim_locked(struct heap *heap, struct trim trim)
 {
 	heap_collect_remote(heap);
-	heap_for_each_slab(heap, trim_active, &trim);
+	flush_slots(heap, &trim, heap->slots, SIZE_CLASSES);
+	flush_slots(heap, &trim, heap->extra_slots, heap->nr_extra);
 	heap_for_each_slab(heap, trim_empty, &trim);
 }
 
@@ -65,6 +44,7 @@ void heap_trim(struct heap *heap, const struct kmem_cache *cache)
 {
 	if (unlikely(heap->torn))
 		heap_recover(heap);
+	heap_pass_on(heap);
 	lock(&heap->lock);
 	debug_validate_heap(heap);
 	trim_locked(heap, (struct trim){.cache = cache});
@@ -84,6 +64,7 @@ static void disown_one(struct heap *heap, struct slab *slab, void *arg)
 	hlist_del_init(&slab->node);
 	slab->countdown = slab_used(slab);
 	slab->reserve = 0;
+	heap_note_objects(heap, slab);
 	if (!remote_disown(slab)) {
 		/* Something came in that is not collected yet: later. */
 		slab->place = SLAB_FULL;
@@ -93,7 +74,7 @@ static void disown_one(struct heap *heap, struct slab *slab, void *arg)
 
 void heap_disown_slabs(struct heap *heap)
 {
-	struct trim all = {0};
+	const struct trim all = {0};
 	unsigned int tries = 0;
 
 	if (unlikely(heap->torn))
@@ -101,7 +82,8 @@ void heap_disown_slabs(struct heap *heap)
 	lock(&heap->lock);
 	for (;;) {
 		heap_collect_remote(heap);
-		heap_for_each_slab(heap, trim_active, &all);
+		flush_slots(heap, &all, heap->slots, SIZE_CLASSES);
+		flush_slots(heap, &all, heap->extra_slots, heap->nr_extra);
 		heap_for_each_slab(heap, disown_one, NULL);
 		if (!heap->full.first)
 			break;

@@ -18,6 +18,11 @@
 #define LARGEST_BYTES	(64ul << 10)
 #define LARGEST_OBJECTS 8 /* for objects that would not fit as often */
 
+/* What a free puts on a freelist, before objects go back to their slabs. */
+#define FREE_OBJECTS 256
+#define FREE_BYTES   (128u << 10)
+#define FREE_LEAST   4
+
 /* How long a count of live objects must stay to be believed. */
 #define LEAK_TRIES    10
 #define LEAK_PAUSE_NS 1000000
@@ -43,6 +48,8 @@ static void set_geometry(struct kmem_cache *cache)
 	cache->inverse = (1ull << INVERSE_SHIFT) / cache->size + 1;
 	cache->min_pages = (uint32_t)(round_up_to(first, os_page_size()) >> PAGE_SHIFT);
 	cache->max_pages = (uint32_t)(round_up_to(largest, os_page_size()) >> PAGE_SHIFT);
+	cache->max_free = max_t(uint32_t, min_t(uint32_t, FREE_OBJECTS, FREE_BYTES / cache->size),
+				FREE_LEAST);
 }
 
 static void init_kmalloc_cache(struct kmem_cache *cache, unsigned int class)
@@ -81,8 +88,8 @@ static void lay_out(struct kmem_cache *cache, unsigned int align)
 	if (cache->ctor || (cache->flags & SLAB_TYPESAFE_BY_RCU)) {
 		cache->offset = (uint32_t)round_up_to(size, sizeof(void *));
 		size = cache->offset + (uint32_t)sizeof(void *);
-		cache->owner_tag = 1;
 	}
+	cache->owner_tag = 1;
 	if (cache->flags & SLAB_HWCACHE_ALIGN)
 		align = max_t(unsigned int, align, CACHELINE);
 	align = max_t(unsigned int, align, KMALLOC_MIN_SIZE);
@@ -202,7 +209,14 @@ static __racy_fn void count_leaks(struct slab *slab, void *arg)
 	struct leak_count *count = arg;
 
 	if (READ_ONCE(slab->kind) == SLAB_OBJECTS && slab->cache == count->cache)
-		count->objects += slab_count_live(slab);
+		count->objects += slab_count_out(slab);
+}
+
+static __racy_fn void uncount_waiting(struct mem_cgroup *memcg, struct leak_count *count)
+{
+	for (struct heap *heap = memcg_first_heap(memcg); heap; heap = heap->next)
+		if (heap_has_slot(heap, count->cache))
+			count->objects -= READ_ONCE(heap_slot(heap, count->cache)->nr_free);
 }
 
 /*
@@ -214,6 +228,7 @@ static uint64_t cache_count_leaks(const struct kmem_cache *cache)
 {
 	const struct timespec pause = {.tv_nsec = LEAK_PAUSE_NS};
 	struct leak_count count = {.cache = cache};
+	struct mem_cgroup *memcg;
 
 	for (int i = 0; i < LEAK_TRIES; i++) {
 		if (i)
@@ -221,6 +236,8 @@ static uint64_t cache_count_leaks(const struct kmem_cache *cache)
 		count.objects = 0;
 		lock(&cgroup_lock);
 		slab_for_each(count_leaks, &count);
+		for_each_memcg (memcg, &root_memcg)
+			uncount_waiting(memcg, &count);
 		unlock(&cgroup_lock);
 		if (!count.objects)
 			break;
@@ -261,25 +278,24 @@ void *slab_alloc_refused(void)
 
 void *slab_alloc_refill(struct heap *heap, struct kmem_cache *cache, gfp_t gfp)
 {
-	void **freelist = heap_freelist(heap, cache);
+	struct heap_slot *slot = heap_slot(heap, cache);
 	void *object;
 
 	if (obj_stock_refill(&heap->stock, gfp, cache->size))
 		return slab_alloc_refused();
-	object = *freelist;
+	object = slot->freelist;
 	if (unlikely(!object)) { /* taken by an allocation within the charge */
 		obj_stock_credit(&heap->stock, cache->size);
 		return slab_alloc_slow(cache, gfp);
 	}
-	*freelist = object_next(object, cache->offset);
-	debug_alloc(object, cache->offset);
-	return object;
+	return heap_slot_pop(slot, object, cache->offset);
 }
 
 void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
 {
 	struct heap *heap = task_begin_heap();
-	void **freelist, *object = NULL;
+	struct heap_slot *slot;
+	void *object = NULL;
 
 	if (!heap)
 		return slab_alloc_refused();
@@ -289,15 +305,13 @@ void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
 			slab_alloc_refused();
 			break;
 		}
-		freelist = heap_freelist(heap, cache);
-		object = *freelist;
+		slot = heap_slot(heap, cache);
+		object = slot->freelist;
 		if (likely(object))
-			*freelist = object_next(object, cache->offset);
+			heap_slot_pop(slot, object, cache->offset);
 		else
 			obj_stock_credit(&heap->stock, cache->size);
 	}
-	if (object)
-		debug_alloc(object, cache->offset);
 	task_end_heap(heap);
 	purger_start_in_alloc();
 	return object;
@@ -306,19 +320,18 @@ void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
 static __always_inline_fn void *cache_alloc(struct kmem_cache *cache, gfp_t gfp)
 {
 	struct heap *heap = current_heap;
-	void **freelist, *object;
+	struct heap_slot *slot;
+	void *object;
 
 	if (unlikely(!heap_has_slot(heap, cache)))
 		return slab_alloc_slow(cache, gfp);
-	freelist = heap_freelist(heap, cache);
-	object = *freelist;
+	slot = heap_slot(heap, cache);
+	object = slot->freelist;
 	if (unlikely(!object))
 		return slab_alloc_slow(cache, gfp);
 	if (unlikely(!obj_stock_take(&heap->stock, cache->size)))
 		return slab_alloc_refill(heap, cache, gfp);
-	*freelist = object_next(object, cache->offset);
-	debug_alloc(object, cache->offset);
-	return object;
+	return heap_slot_pop(slot, object, cache->offset);
 }
 
 void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
@@ -342,8 +355,8 @@ void kmem_cache_free(struct kmem_cache *cache, void *object)
 
 	if (likely(READ_ONCE(slab->owner) == (uintptr_t)heap + cache->owner_tag) &&
 	    likely(slab->cache == cache)) {
-		debug_free(slab, object, "kmem_cache_free");
-		heap_free_object(heap, slab, object, cache->offset);
+		heap_free_object(heap, heap_slot(heap, cache), slab, object, cache->offset,
+				 "kmem_cache_free");
 		return;
 	}
 	/* Of what is not allocated the free itself tells. */

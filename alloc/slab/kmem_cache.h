@@ -23,13 +23,13 @@ struct kmem_cache {
 	uint32_t object_size; /* as asked for */
 	uint32_t offset;      /* of the free-list link in the object */
 	/*
-	 * Added to slab->owner. Not 0 where the link must not lie at the start
-	 * of the object, so that the fast path of free(), which puts it there,
-	 * does not take the object for its own.
+	 * Added to slab->owner. Not 0 but for kmalloc's, so that the fast path
+	 * of free() does not take others' objects for its own.
 	 */
 	uint32_t owner_tag;
 	slab_flags_t flags;
 	uint32_t min_pages, max_pages; /* of its first and later slabs */
+	uint32_t max_free;	       /* objects that a free may put on a freelist */
 	void (*ctor)(void *object);
 
 	/* A line that is written: */

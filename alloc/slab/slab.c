@@ -92,6 +92,8 @@ struct slab *slab_create(struct kmem_cache *cache, struct obj_cgroup *objcg, uin
 	slab->objcg = objcg;
 	slab->cache = cache;
 	slab->size = cache->size;
+	slab->class = (uint8_t)cache->id; /* of others, nobody asks */
+	slab->max_free = cache->max_free;
 	slab->nr = (uint32_t)((npages << PAGE_SHIFT) / cache->size);
 	slab->free = NULL;
 	slab->countdown = 0;
@@ -109,21 +111,22 @@ struct slab *slab_create(struct kmem_cache *cache, struct obj_cgroup *objcg, uin
 	return slab;
 }
 
-void *slab_carve(struct slab *slab, uint32_t want)
+struct object_list slab_carve(struct slab *slab, uint32_t want)
 {
 	uint32_t n = min_t(uint32_t, want, slab->nr - slab->carved);
 	unsigned int offset = slab->cache->offset;
 	char *first = slab_object(slab, slab->carved);
-	char *object = first;
+	char *last = first + (size_t)(n - 1) * slab->size;
 
-	for (uint32_t i = 0; i < n; i++, object += slab->size) {
-		if (slab->cache->ctor)
+	if (slab->cache->ctor)
+		for (char *object = first; object <= last; object += slab->size)
 			slab->cache->ctor(object);
-		object_set_next(object, offset, i + 1 < n ? object + slab->size : NULL);
-	}
+	for (char *object = first; object < last; object += slab->size)
+		object_set_next(object, offset, object + slab->size);
+	object_set_next(last, offset, NULL);
 	WRITE_ONCE(slab->carved, slab->carved + n);
 	slab->countdown += n;
-	return first;
+	return (struct object_list){.first = first, .last = last, .nr = n};
 }
 
 static void slab_give_back(struct slab *slab)

@@ -12,8 +12,8 @@
  *
  *   nr      = carved + never carved
  *   carved  = used + on ->free
- *   used    = live + on the heap's freelist (the active slab alone)
- *             + on the remote list
+ *   used    = live + on a freelist of its heap + on the remote list
+ *             + away: freed by another heap, on the way back
  *   used    = countdown + reserve
  */
 #ifndef ALLOC_SLAB_SLAB_H
@@ -34,8 +34,7 @@ enum slab_kind {
 
 /* Where an owned slab is in its heap. */
 enum slab_place {
-	SLAB_ACTIVE,  /* its objects are on the heap's freelist */
-	SLAB_PARTIAL, /* on slot->partial: has objects on ->free */
+	SLAB_PARTIAL, /* on slot->partial: has objects on ->free, or to carve */
 	SLAB_EMPTY,   /* on heap->empty: all its objects are on ->free */
 	SLAB_FULL,    /* on heap->full: had none when it got there */
 };
@@ -60,17 +59,21 @@ struct slab {
 	uint8_t kind;		  /* const */
 	uint8_t place;		  /* owner, heap->lock */
 	uint8_t moved;		  /* a span's pages came from elsewhere; its user */
-	uint8_t recovered;	  /* owner: see heap_recover() */
-	uint32_t nr;		  /* const: objects; 1 for a span */
+	uint8_t class;		  /* const: of kmalloc, the heap's slot */
+	uint32_t max_free;	  /* const: the cache's */
 
 	/* Shared with the threads that free from elsewhere; see remote.h. */
 	uint64_t remote __attribute__((aligned(CACHELINE))); /* atomic */
 	void *remote_tail;	  /* who made the list not empty, then the owner */
 	struct slab *remote_next; /* likewise: heap->remote_slabs */
+	uint32_t nr;		  /* const: objects; 1 for a span */
 	uint32_t npages;	  /* const; a span's changes with its user's realloc() */
 	uint32_t noted;		  /* used as of heap_note_objects() */
-	struct hlist_node node;	  /* heap->lock: slot->partial, heap->full or ->empty */
-	struct rcu_head rcu;	  /* a slab of a SLAB_TYPESAFE_BY_RCU cache going */
+	uint8_t recovered;	  /* owner: see heap_recover() */
+	union {
+		struct hlist_node node; /* heap->lock: slot->partial, heap->full or ->empty */
+		struct rcu_head rcu;	/* a slab of a SLAB_TYPESAFE_BY_RCU cache going */
+	};
 };
 
 _Static_assert(sizeof(struct slab) == 2 * CACHELINE, "two lines");
@@ -140,8 +143,14 @@ static __always_inline_fn void object_set_next(void *object, unsigned int offset
 struct slab *slab_create(struct kmem_cache *cache, struct obj_cgroup *objcg, uintptr_t owner,
 			 size_t npages);
 
-/* Cuts up to @want more objects; they are linked to a list. Not 0. */
-void *slab_carve(struct slab *slab, uint32_t want);
+/* A list of objects, by the links in them; @last's is NULL. */
+struct object_list {
+	void *first, *last;
+	uint32_t nr;
+};
+
+/* Cuts up to @want more objects; one at least must be left. */
+struct object_list slab_carve(struct slab *slab, uint32_t want);
 
 /*
  * Gives a slab without live objects back, at once or, for a
@@ -167,8 +176,11 @@ void span_destroy(struct slab *span);
  */
 void *span_resize(struct slab *span, gfp_t gfp, size_t npages);
 
-/* Live objects of a slab of objects, counted; exact while nothing changes. */
-uint32_t slab_count_live(const struct slab *slab);
+/*
+ * Objects of a slab that are live, on a freelist of its heap, or away; exact
+ * while nothing changes.
+ */
+uint32_t slab_count_out(const struct slab *slab);
 
 /* Calls @fn for every slab in use; exact only if nothing changes meanwhile. */
 void slab_for_each(void (*fn)(struct slab *slab, void *arg), void *arg);

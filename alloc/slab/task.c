@@ -246,6 +246,7 @@ static int task_switch(struct task *task, struct mem_cgroup *memcg)
 	heap = task_claim(task, memcg);
 	if (unlikely(!heap))
 		return -errno;
+	heap_pass_on(old);
 	current_heap = heap;
 	heap_park(old);
 	return 0;
