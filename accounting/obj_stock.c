@@ -5,8 +5,13 @@
 
 #include "accounting/charge.h"
 
-/* What the record is told: changes of at least this part of what it knows. */
-#define PUBLISH_SHIFT 5
+/*
+ * What the record is told: changes of at least this part of what it knows, or
+ * of a smaller part, if it was not told for some time.
+ */
+#define PUBLISH_SHIFT	    2
+#define PUBLISH_LATER_SHIFT 5
+#define PUBLISH_LATER_MS    8
 
 static void set_limit(struct obj_stock *stock, int64_t limit)
 {
@@ -19,15 +24,18 @@ static void __publish(struct obj_stock *stock, int64_t coming)
 {
 	struct obj_cgroup *objcg = stock->objcg;
 	struct counters_record *record = READ_ONCE(objcg->memcg)->memory.record;
-	int64_t used = stock->used + coming;
+	int64_t used = obj_stock_used(stock) + coming;
 	int64_t delta = used - stock->published;
 
 	stock->published = used;
 	objcg->published_bytes += delta;
 	objcg->published_objects += stock->objects;
+	objcg->slab_bytes += stock->slab_bytes;
 	atomic_add(&record->object_bytes, delta);
 	atomic_add(&record->objects, stock->objects);
+	atomic_add(&record->slab_bytes, stock->slab_bytes);
 	stock->objects = 0;
+	stock->slab_bytes = 0;
 }
 
 /*
@@ -45,11 +53,29 @@ static void publish(struct obj_stock *stock, int64_t coming)
 /* Numbers that are a few percent old are new enough to look at. */
 static void publish_change(struct obj_stock *stock, int64_t coming)
 {
-	int64_t delta = stock->used + coming - stock->published;
+	int64_t delta = obj_stock_used(stock) + coming - stock->published;
 	int64_t known = stock->published;
+	uint32_t now = (uint32_t)os_clock_ms();
 
-	if ((delta < 0 ? -delta : delta) > (known < 0 ? -known : known) >> PUBLISH_SHIFT)
-		publish(stock, coming);
+	delta = delta < 0 ? -delta : delta;
+	known = known < 0 ? -known : known;
+	if (delta <= known >> PUBLISH_LATER_SHIFT)
+		return;
+	if (delta <= known >> PUBLISH_SHIFT && now - stock->published_ms < PUBLISH_LATER_MS)
+		return;
+	stock->published_ms = now;
+	publish(stock, coming);
+}
+
+/* stock->lock, or nobody knows of it yet. */
+static void reset(struct obj_stock *stock)
+{
+	WRITE_ONCE(stock->taken, 0);
+	WRITE_ONCE(stock->put_back, 0);
+	stock->manual_taken = 0;
+	stock->manual_put_back = 0;
+	stock->revoked = 0;
+	set_limit(stock, 0);
 }
 
 void obj_stock_attach(struct obj_stock *stock, struct obj_cgroup *objcg)
@@ -57,12 +83,10 @@ void obj_stock_attach(struct obj_stock *stock, struct obj_cgroup *objcg)
 	obj_cgroup_get(objcg); /* the stock's */
 	lock_init(&stock->lock, LOCK_RANK_STOCK);
 	stock->batch = 1;
-	stock->revoked = 0;
 	stock->published = 0;
 	stock->objects = 0;
-	stock->manual = 0;
-	WRITE_ONCE(stock->used, 0);
-	set_limit(stock, 0);
+	stock->slab_bytes = 0;
+	reset(stock);
 	/* All at once: a forked child finds a stock attached, or not. */
 	lock(objcg_lock(objcg));
 	stock->objcg = objcg;
@@ -75,16 +99,14 @@ void obj_stock_attach(struct obj_stock *stock, struct obj_cgroup *objcg)
 static void empty(struct obj_stock *stock)
 {
 	struct obj_cgroup *objcg = stock->objcg;
-	int64_t spare;
+	int64_t used, spare;
 
 	lock(&stock->lock);
-	spare = stock->limit + stock->revoked - stock->used;
-	atomic_add(&objcg->live_base, stock->used);
-	atomic_add(&objcg->manual_base, stock->manual);
-	stock->manual = 0;
-	WRITE_ONCE(stock->used, 0);
-	set_limit(stock, 0);
-	stock->revoked = 0;
+	used = obj_stock_used(stock);
+	spare = stock->limit + stock->revoked - used;
+	atomic_add(&objcg->live_base, used);
+	atomic_add(&objcg->manual_base, stock->manual_taken - stock->manual_put_back);
+	reset(stock);
 	obj_cgroup_return_bytes(objcg, spare);
 	unlock(&stock->lock);
 }
@@ -110,16 +132,13 @@ void obj_stock_detach(struct obj_stock *stock)
  * The pages beyond what is needed that one charge may take: growing from one,
  * and none where the stocks could hold all that is left below the limit.
  */
-static int64_t batch_pages(struct obj_stock *stock)
+static int64_t batch_pages(struct obj_stock *stock, const struct mem_cgroup *memcg)
 {
-	struct obj_cgroup *objcg = stock->objcg;
 	int64_t batch = stock->batch;
-	int64_t margin;
+	int64_t margin = page_counter_margin(&memcg->memory);
+	int64_t stocks = (int64_t)READ_ONCE(stock->objcg->nr_stocks) + 1;
 
-	rcu_read_lock();
-	margin = page_counter_margin(&obj_cgroup_memcg(objcg)->memory);
-	rcu_read_unlock();
-	if (margin < (int64_t)(READ_ONCE(objcg->nr_stocks) + 1) * 2 * MEMCG_CHARGE_BATCH)
+	if (margin < stocks * 2 * MEMCG_CHARGE_BATCH)
 		return 0;
 	stock->batch = min_t(uint32_t, stock->batch * 2, MEMCG_CHARGE_BATCH / 2);
 	return batch;
@@ -129,7 +148,7 @@ static int64_t batch_pages(struct obj_stock *stock)
 static int64_t pages_short(struct obj_stock *stock, size_t size)
 {
 	int64_t limit = stock->limit + stock->revoked;
-	int64_t want = stock->used + (int64_t)size;
+	int64_t want = obj_stock_used(stock) + (int64_t)size;
 
 	stock->revoked = 0;
 	if (want > limit && READ_ONCE(stock->objcg->nr_charged_bytes) > 0)
@@ -146,7 +165,7 @@ static bool fill(struct obj_stock *stock, struct charge *charge, size_t size)
 	int64_t pages = pages_short(stock, size);
 
 	if (pages) {
-		int64_t batch = batch_pages(stock);
+		int64_t batch = batch_pages(stock, charge->memcg);
 
 		if (batch && charge_try(charge, pages + batch))
 			pages += batch;
@@ -154,8 +173,26 @@ static bool fill(struct obj_stock *stock, struct charge *charge, size_t size)
 			return false;
 		set_limit(stock, stock->limit + (pages << PAGE_SHIFT));
 	}
-	WRITE_ONCE(stock->used, stock->used + (int64_t)size);
+	WRITE_ONCE(stock->taken, stock->taken + (int64_t)size);
 	return true;
+}
+
+/*
+ * The first try, without a reference of the group. The read section begins
+ * before the lock: see rcu_take_in_thread().
+ */
+static bool fill_at_once(struct obj_stock *stock, gfp_t gfp, size_t size)
+{
+	struct charge charge = {.gfp = gfp};
+	bool charged;
+
+	rcu_read_lock();
+	lock(&stock->lock);
+	charge.memcg = obj_cgroup_memcg(stock->objcg);
+	charged = fill(stock, &charge, size);
+	unlock(&stock->lock);
+	rcu_read_unlock();
+	return charged;
 }
 
 int obj_stock_refill(struct obj_stock *stock, gfp_t gfp, size_t size)
@@ -164,9 +201,11 @@ int obj_stock_refill(struct obj_stock *stock, gfp_t gfp, size_t size)
 	bool charged;
 
 	/* Not ours yet: others must not see it while we wait for the lock. */
-	WRITE_ONCE(stock->used, stock->used - (int64_t)size);
+	obj_stock_untake(stock, size);
 	/* Now: between taking and handing out nothing may wait for a count. */
 	publish_change(stock, (int64_t)size);
+	if (likely(fill_at_once(stock, gfp, size)))
+		return 0;
 	charge_begin(&charge, stock->objcg, gfp);
 	do {
 		lock(&stock->lock);
@@ -189,7 +228,7 @@ void obj_stock_flush(struct obj_stock *stock)
 	lock(&stock->lock);
 	set_limit(stock, stock->limit + stock->revoked);
 	stock->revoked = 0;
-	pages = (stock->limit - stock->used - STOCK_MAX / 2) >> PAGE_SHIFT;
+	pages = (stock->limit - obj_stock_used(stock) - STOCK_MAX / 2) >> PAGE_SHIFT;
 	if (pages > 0) {
 		set_limit(stock, stock->limit - (pages << PAGE_SHIFT));
 		obj_cgroup_uncharge_pages(stock->objcg, pages);
@@ -200,13 +239,14 @@ void obj_stock_flush(struct obj_stock *stock)
 
 void obj_stock_settle(struct obj_stock *stock)
 {
-	int64_t spare;
+	int64_t used, spare;
 
 	lock(&stock->lock);
-	spare = stock->limit + stock->revoked - stock->used;
+	used = obj_stock_used(stock);
+	spare = stock->limit + stock->revoked - used;
 	stock->revoked = 0;
 	stock->batch = 1;
-	set_limit(stock, stock->used);
+	set_limit(stock, used);
 	obj_cgroup_return_bytes(stock->objcg, spare);
 	unlock(&stock->lock);
 	publish(stock, 0);
@@ -220,7 +260,7 @@ static void revoke_begin(struct obj_stock *stock)
 	int64_t used, spare;
 
 	lock(&stock->lock);
-	used = READ_ONCE(stock->used);
+	used = obj_stock_used(stock);
 	spare = stock->limit - used;
 	if (spare > 0) {
 		stock->revoked += spare;
@@ -236,7 +276,7 @@ static int64_t revoke_end(struct obj_stock *stock)
 	int64_t overdrawn, bytes = 0;
 
 	lock(&stock->lock);
-	overdrawn = READ_ONCE(stock->used) - stock->limit;
+	overdrawn = obj_stock_used(stock) - stock->limit;
 	if (overdrawn > 0) {
 		/* Checked against the old limit, which covered it. */
 		overdrawn = min_t(int64_t, overdrawn, stock->revoked);
@@ -354,12 +394,13 @@ __racy_fn void obj_cgroup_sum_stocks(struct obj_cgroup *objcg, struct obj_stock_
 	totals->manual += READ_ONCE(objcg->manual_base);
 	list_for_each_entry (stock, &objcg->stocks, list) {
 		int64_t limit = READ_ONCE(stock->limit);
-		int64_t used = READ_ONCE(stock->used);
+		int64_t used = obj_stock_used(stock);
 
 		if (limit == INT64_MIN) /* frozen: it waits in revoked */
 			limit = 0;
 		totals->stock += limit + READ_ONCE(stock->revoked) - used;
 		totals->live += used;
-		totals->manual += READ_ONCE(stock->manual);
+		totals->manual +=
+			READ_ONCE(stock->manual_taken) - READ_ONCE(stock->manual_put_back);
 	}
 }

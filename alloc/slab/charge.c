@@ -18,33 +18,68 @@ struct obj_cgroup *get_obj_cgroup_from_current(void)
 	return objcg;
 }
 
+static void note_charged(struct obj_stock *stock, size_t size)
+{
+	WRITE_ONCE(stock->manual_taken, stock->manual_taken + (int64_t)size);
+}
+
+static void note_uncharged(struct obj_stock *stock, size_t size)
+{
+	WRITE_ONCE(stock->manual_put_back, stock->manual_put_back + (int64_t)size);
+}
+
+/* For a stock that is empty, or not that of the heap. */
+static noinline int charge_slow(struct obj_cgroup *objcg, gfp_t gfp, size_t size)
+{
+	struct obj_stock *stock;
+
+	if (size > CHARGE_MAX) /* beyond any limit, and any arithmetic */
+		return -ENOMEM;
+	stock = task_stock(objcg);
+	if (!stock)
+		return obj_cgroup_charge_direct(objcg, gfp, size);
+	if (obj_stock_charge(stock, gfp, size))
+		return -ENOMEM;
+	note_charged(stock, size);
+	return 0;
+}
+
 int obj_cgroup_charge(struct obj_cgroup *objcg, gfp_t gfp, size_t size)
 {
 	struct obj_stock *stock = &current_heap->stock;
 
-	if (unlikely(size > CHARGE_MAX)) /* beyond any limit, and any arithmetic */
-		return -ENOMEM;
-	if (unlikely(stock->objcg != objcg))
-		stock = task_stock(objcg);
-	if (unlikely(!stock))
-		return obj_cgroup_charge_direct(objcg, gfp, size);
-	if (unlikely(obj_stock_charge(stock, gfp, size)))
-		return -ENOMEM;
-	WRITE_ONCE(stock->manual, stock->manual + (int64_t)size);
+	if (unlikely(stock->objcg != objcg || size > CHARGE_MAX))
+		return charge_slow(objcg, gfp, size);
+	if (unlikely(!obj_stock_take(stock, size))) {
+		obj_stock_untake(stock, size);
+		return charge_slow(objcg, gfp, size);
+	}
+	note_charged(stock, size);
 	return 0;
+}
+
+static noinline void uncharge_slow(struct obj_cgroup *objcg, size_t size)
+{
+	struct obj_stock *stock = task_stock(objcg);
+
+	if (!stock) {
+		obj_cgroup_uncharge_direct(objcg, size, true);
+		return;
+	}
+	note_uncharged(stock, size);
+	if (obj_stock_credit(stock, size))
+		obj_stock_flush(stock);
 }
 
 void obj_cgroup_uncharge(struct obj_cgroup *objcg, size_t size)
 {
 	struct obj_stock *stock = &current_heap->stock;
 
-	if (unlikely(stock->objcg != objcg))
-		stock = task_stock(objcg);
-	if (unlikely(!stock)) {
-		obj_cgroup_uncharge_direct(objcg, size, true);
+	if (unlikely(stock->objcg != objcg)) {
+		uncharge_slow(objcg, size);
 		return;
 	}
-	WRITE_ONCE(stock->manual, stock->manual - (int64_t)size);
+	note_uncharged(stock, size);
 	if (unlikely(obj_stock_credit(stock, size)))
 		obj_stock_flush(stock);
 }

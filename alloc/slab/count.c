@@ -39,10 +39,13 @@ static __racy_fn void count_one(struct slab *slab, void *arg)
 }
 
 /* Objects that are free, but not in their slabs: on freelists, and away. */
-static __racy_fn void uncount(struct obj_cgroup *objcg, uint32_t nr, uint32_t size)
+static __racy_fn void uncount_slots(struct obj_cgroup *objcg, const struct heap_slot *slots,
+				    uint32_t n)
 {
-	objcg->counted_objects -= nr;
-	objcg->counted_bytes -= (int64_t)nr * size;
+	for (const struct heap_slot *slot = slots; slot < slots + n; slot++) {
+		objcg->counted_objects -= heap_slot_waiting(slot);
+		objcg->counted_bytes -= (int64_t)heap_slot_waiting(slot) * slot->size;
+	}
 }
 
 static __racy_fn void uncount_waiting(struct heap *heap)
@@ -50,15 +53,8 @@ static __racy_fn void uncount_waiting(struct heap *heap)
 	struct obj_cgroup *objcg = heap->stock.objcg;
 	int64_t objects, bytes;
 
-	for (unsigned int class = 0; class < SIZE_CLASSES; class ++)
-		uncount(objcg, READ_ONCE(heap->slots[class].nr_free), size_class_bytes[class]);
-	for (uint32_t i = 0; i < READ_ONCE(heap->nr_extra); i++) {
-		const struct heap_slot *slot = &heap->extra_slots[i];
-		void *object = READ_ONCE(slot->freelist);
-
-		if (object)
-			uncount(objcg, READ_ONCE(slot->nr_free), slab_of(object)->size);
-	}
+	uncount_slots(objcg, heap->slots, SIZE_CLASSES);
+	uncount_slots(objcg, heap->extra_slots, heap->nr_extra);
 	heap_count_away(heap, &objects, &bytes);
 	objcg->counted_objects -= objects;
 	objcg->counted_bytes -= bytes;

@@ -22,12 +22,12 @@ void *slab_alloc_refill(struct heap *heap, struct kmem_cache *cache, gfp_t gfp);
 void slab_free_slow(struct slab *slab, void *object, const char *caller);
 
 /*
- * An object of one of @heap's slabs that finds no room on its freelist. The
- * calling thread owns the heap; the bytes are credited, perhaps too many of
- * them. Keeps errno.
+ * An object of one of @heap's slabs that finds no room on its freelist, where it
+ * was counted. The calling thread owns the heap; the bytes are credited, perhaps
+ * too many of them. Keeps errno.
  */
-void slab_free_to_slab(struct heap *heap, struct slab *slab, void *object, const char *caller,
-		       bool too_much);
+void slab_free_to_slab(struct heap *heap, struct heap_slot *slot, struct slab *slab, void *object,
+		       const char *caller, bool too_much);
 
 /* After a free by the owner: the stock holds too much. Keeps errno. */
 void slab_free_flush(struct heap *heap);
@@ -43,7 +43,7 @@ static __always_inline_fn void *heap_slot_pop(struct heap_slot *slot, void *obje
 					      unsigned int offset)
 {
 	slot->freelist = object_next(object, offset);
-	slot->nr_free--;
+	slot->room++;
 	debug_alloc(object, offset);
 	return object;
 }
@@ -63,7 +63,7 @@ static __always_inline_fn void *kmalloc_fast(size_t size, gfp_t gfp)
 	object = slot->freelist;
 	if (unlikely(!object))
 		return slab_alloc_slow(&kmalloc_caches[class], gfp);
-	if (unlikely(!obj_stock_take(&heap->stock, size_class_bytes[class])))
+	if (unlikely(!obj_stock_take(&heap->stock, slot->size)))
 		return slab_alloc_refill(heap, &kmalloc_caches[class], gfp);
 	return heap_slot_pop(slot, object, 0);
 }
@@ -79,13 +79,12 @@ static __always_inline_fn void heap_free_object(struct heap *heap, struct heap_s
 	if (unlikely(object == slot->freelist))
 		slab_free_twice(object, caller);
 	too_much = obj_stock_credit(&heap->stock, slab->size);
-	if (unlikely(slot->nr_free >= slab->max_free)) {
-		slab_free_to_slab(heap, slab, object, caller, too_much);
+	if (unlikely(--slot->room < 0)) {
+		slab_free_to_slab(heap, slot, slab, object, caller, too_much);
 		return;
 	}
 	object_set_next(object, offset, slot->freelist);
 	store_release(&slot->freelist, object); /* a fork may come in between */
-	slot->nr_free++;
 	if (unlikely(too_much))
 		slab_free_flush(heap);
 }
@@ -96,7 +95,7 @@ static __always_inline_fn void kfree_fast(void *object, const char *caller)
 	struct heap *heap = current_heap;
 
 	if (likely(READ_ONCE(slab->owner) == (uintptr_t)heap))
-		heap_free_object(heap, &heap->slots[slab->class], slab, object, 0, caller);
+		heap_free_object(heap, slab->slot, slab, object, 0, caller);
 	else
 		slab_free_slow(slab, object, caller);
 }

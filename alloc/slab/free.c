@@ -31,9 +31,10 @@ static void free_span(struct slab *span, void *object, const char *caller)
 	purger_start_in_free();
 }
 
-void slab_free_to_slab(struct heap *heap, struct slab *slab, void *object, const char *caller,
-		       bool too_much)
+void slab_free_to_slab(struct heap *heap, struct heap_slot *slot, struct slab *slab, void *object,
+		       const char *caller, bool too_much)
 {
+	slot->room++;
 	if (unlikely(object == slab->free))
 		slab_free_twice(object, caller);
 	object_set_next(object, slab->cache->offset, slab->free);

@@ -30,11 +30,13 @@ struct task;
 
 /*
  * What a heap has of one cache. The freelist has objects of any of its slabs,
- * the last freed first. From max_free on, objects go back to their slabs.
+ * the last freed first. Without room, objects go back to their slabs.
  */
 struct heap_slot {
 	void *freelist;		   /* owner */
-	uint32_t nr_free;	   /* owner: objects on it */
+	int32_t room;		   /* owner: for so many more; may be below 0 */
+	int32_t max_free;	   /* owner: room when it is empty */
+	uint32_t size;		   /* owner: bytes of an object */
 	uint32_t nr_slabs;	   /* lock */
 	struct hlist_head partial; /* lock */
 };
@@ -167,6 +169,12 @@ void heap_collect_parked(struct heap *heap);
 /* Passes on what heap_free_away() has kept. Owner or closer; no lock is held. */
 void heap_pass_on(struct heap *heap);
 void heap_pass_on_one(struct heap *heap, struct heap_away *away);
+
+/* Objects on the freelist; exact while the owner does nothing. */
+static inline int32_t heap_slot_waiting(const struct heap_slot *slot)
+{
+	return READ_ONCE(slot->max_free) - READ_ONCE(slot->room);
+}
 
 static __always_inline_fn struct heap_away *heap_away_for(struct heap *heap, const struct heap *to)
 {

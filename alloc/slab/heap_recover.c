@@ -38,10 +38,10 @@ static void announce_remote(struct heap *heap, struct slab *slab, void *arg)
 static void recount_slots(struct heap_slot *slots, uint32_t n)
 {
 	for (struct heap_slot *slot = slots; slot < slots + n; slot++) {
-		slot->nr_free = 0;
+		slot->room = slot->max_free;
 		for (void *object = slot->freelist; object;
 		     object = object_next(object, slab_of(object)->cache->offset))
-			slot->nr_free++;
+			slot->room--;
 	}
 }
 

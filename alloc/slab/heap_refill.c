@@ -48,7 +48,7 @@ static void carve(struct heap *heap, struct slab *slab)
 	slot = heap_slot(heap, slab->cache);
 	object_set_next(list.last, slab->cache->offset, slot->freelist);
 	slot->freelist = list.first;
-	slot->nr_free += list.nr;
+	slot->room -= (int32_t)list.nr;
 }
 
 /* The first slabs of a heap are small, so that small groups stay small. */
@@ -70,7 +70,12 @@ static int add_slab(struct heap *heap, struct kmem_cache *cache)
 
 	if (!slab)
 		return -ENOMEM;
-	slot->nr_slabs++;
+	slab->slot = kmem_cache_is_kmalloc(cache) ? slot : NULL;
+	if (!slot->nr_slabs++) { /* perhaps once of another cache, with the same id */
+		slot->max_free = cache->max_free;
+		slot->room = cache->max_free;
+		slot->size = cache->size;
+	}
 	heap_place_partial(heap, slab);
 	return 0;
 }

@@ -52,7 +52,7 @@ void heap_place_partial(struct heap *heap, struct slab *slab)
 /* What was freed to the slab goes to the freelist, which is empty. */
 static void take_free(struct heap *heap, struct heap_slot *slot, struct slab *slab)
 {
-	slot->nr_free += slab->carved - slab_used(slab);
+	slot->room -= (int32_t)(slab->carved - slab_used(slab));
 	slot->freelist = slab->free;
 	slab->free = NULL;
 	slab->countdown = slab->carved;
@@ -180,12 +180,12 @@ static void free_to_slab(struct heap *heap, struct slab *slab, void *object, uns
 
 void heap_take_back(struct heap *heap, struct slab *slab, void *object)
 {
-	struct heap_slot *slot = &heap->slots[slab->class];
+	struct heap_slot *slot = slab->slot;
 
-	if (slot->nr_free < slab->max_free) {
+	if (slot->room > 0) {
 		object_set_next(object, 0, slot->freelist);
 		slot->freelist = object;
-		slot->nr_free++;
+		slot->room--;
 	} else {
 		free_to_slab(heap, slab, object, 0);
 	}
@@ -200,7 +200,7 @@ void heap_flush_slot(struct heap *heap, struct heap_slot *slot)
 		unsigned int offset = slab->cache->offset;
 
 		slot->freelist = object_next(object, offset);
-		slot->nr_free--;
+		slot->room++;
 		free_to_slab(heap, slab, object, offset);
 	}
 }

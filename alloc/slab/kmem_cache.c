@@ -48,8 +48,8 @@ static void set_geometry(struct kmem_cache *cache)
 	cache->inverse = (1ull << INVERSE_SHIFT) / cache->size + 1;
 	cache->min_pages = (uint32_t)(round_up_to(first, os_page_size()) >> PAGE_SHIFT);
 	cache->max_pages = (uint32_t)(round_up_to(largest, os_page_size()) >> PAGE_SHIFT);
-	cache->max_free = max_t(uint32_t, min_t(uint32_t, FREE_OBJECTS, FREE_BYTES / cache->size),
-				FREE_LEAST);
+	cache->max_free =
+		max_t(int32_t, min_t(int32_t, FREE_OBJECTS, FREE_BYTES / cache->size), FREE_LEAST);
 }
 
 static void init_kmalloc_cache(struct kmem_cache *cache, unsigned int class)
@@ -216,7 +216,8 @@ static __racy_fn void uncount_waiting(struct mem_cgroup *memcg, struct leak_coun
 {
 	for (struct heap *heap = memcg_first_heap(memcg); heap; heap = heap->next)
 		if (heap_has_slot(heap, count->cache))
-			count->objects -= READ_ONCE(heap_slot(heap, count->cache)->nr_free);
+			count->objects -=
+				(uint64_t)heap_slot_waiting(heap_slot(heap, count->cache));
 }
 
 /*

@@ -29,7 +29,7 @@ struct kmem_cache {
 	uint32_t owner_tag;
 	slab_flags_t flags;
 	uint32_t min_pages, max_pages; /* of its first and later slabs */
-	uint32_t max_free;	       /* objects that a free may put on a freelist */
+	int32_t max_free;	       /* objects that a free may put on a freelist */
 	void (*ctor)(void *object);
 
 	/* A line that is written: */

@@ -92,8 +92,6 @@ struct slab *slab_create(struct kmem_cache *cache, struct obj_cgroup *objcg, uin
 	slab->objcg = objcg;
 	slab->cache = cache;
 	slab->size = cache->size;
-	slab->class = (uint8_t)cache->id; /* of others, nobody asks */
-	slab->max_free = cache->max_free;
 	slab->nr = (uint32_t)((npages << PAGE_SHIFT) / cache->size);
 	slab->free = NULL;
 	slab->countdown = 0;

@@ -24,6 +24,7 @@
 #include "alloc/slab/kmem_cache.h"
 
 struct heap;
+struct heap_slot;
 
 enum slab_kind {
 	SLAB_NONE, /* unused slot; also what addresses not ours map to */
@@ -45,8 +46,9 @@ struct slab {
 	 * the owner; others compare it only with their own.
 	 */
 	uintptr_t owner;
-	void *free;	    /* owner; with heap->lock for others */
-	uint32_t countdown; /* owner's frees until slab_event() */
+	struct heap_slot *slot; /* const: its heap's, of its cache; kmalloc's only */
+	void *free;		/* owner; with heap->lock for others */
+	uint32_t countdown;	/* owner's frees until slab_event() */
 	union {
 		uint32_t reserve;  /* owner, heap->lock */
 		uint32_t capacity; /* a span's: pages of its run; its user */
@@ -55,12 +57,11 @@ struct slab {
 	uint32_t carved;	  /* owner, heap->lock */
 	struct obj_cgroup *objcg; /* const; holds a reference */
 	struct kmem_cache *cache; /* const; holds a reference, but of a span */
-	char *start;		  /* const */
 	uint8_t kind;		  /* const */
 	uint8_t place;		  /* owner, heap->lock */
 	uint8_t moved;		  /* a span's pages came from elsewhere; its user */
-	uint8_t class;		  /* const: of kmalloc, the heap's slot */
-	uint32_t max_free;	  /* const: the cache's */
+	uint8_t recovered;	  /* owner: see heap_recover() */
+	uint32_t noted;		  /* used as of heap_note_objects() */
 
 	/* Shared with the threads that free from elsewhere; see remote.h. */
 	uint64_t remote __attribute__((aligned(CACHELINE))); /* atomic */
@@ -68,8 +69,7 @@ struct slab {
 	struct slab *remote_next; /* likewise: heap->remote_slabs */
 	uint32_t nr;		  /* const: objects; 1 for a span */
 	uint32_t npages;	  /* const; a span's changes with its user's realloc() */
-	uint32_t noted;		  /* used as of heap_note_objects() */
-	uint8_t recovered;	  /* owner: see heap_recover() */
+	char *start;		  /* const */
 	union {
 		struct hlist_node node; /* heap->lock: slot->partial, heap->full or ->empty */
 		struct rcu_head rcu;	/* a slab of a SLAB_TYPESAFE_BY_RCU cache going */
