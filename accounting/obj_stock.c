@@ -55,16 +55,24 @@ static void publish_change(struct obj_stock *stock, int64_t coming)
 {
 	int64_t delta = obj_stock_used(stock) + coming - stock->published;
 	int64_t known = stock->published;
-	uint32_t now = (uint32_t)os_clock_ms();
+	uint32_t now;
 
 	delta = delta < 0 ? -delta : delta;
 	known = known < 0 ? -known : known;
 	if (delta <= known >> PUBLISH_LATER_SHIFT)
 		return;
+	now = (uint32_t)os_clock_ms();
 	if (delta <= known >> PUBLISH_SHIFT && now - stock->published_ms < PUBLISH_LATER_MS)
 		return;
 	stock->published_ms = now;
 	publish(stock, coming);
+}
+
+void obj_stock_account_slab(struct obj_stock *stock, int64_t bytes)
+{
+	stock->slab_bytes += bytes;
+	if (stock->slab_bytes > 0)
+		publish(stock, 0);
 }
 
 /* stock->lock, or nobody knows of it yet. */

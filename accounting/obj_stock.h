@@ -92,6 +92,12 @@ void obj_stock_settle(struct obj_stock *stock);
 void memcg_drain_stocks(struct mem_cgroup *memcg);
 
 /*
+ * Slabs came or went. The record is told of more at once, and of less later: it
+ * never shows less than there is. Owner.
+ */
+void obj_stock_account_slab(struct obj_stock *stock, int64_t bytes);
+
+/*
  * Takes bytes out. If it returns false they are taken all the same, and beyond
  * limit: obj_stock_refill() must follow.
  */

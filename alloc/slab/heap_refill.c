@@ -8,7 +8,7 @@
 
 /* So much is carved at once: enough to amortise, few pages touched too early. */
 #define CARVE_BYTES 4096
-#define CARVE_LEAST 4
+#define CARVE_LEAST 8
 
 static int grow_extra(struct heap *heap, const struct kmem_cache *cache)
 {
@@ -70,6 +70,7 @@ static int add_slab(struct heap *heap, struct kmem_cache *cache)
 
 	if (!slab)
 		return -ENOMEM;
+	obj_stock_account_slab(&heap->stock, (int64_t)slab_bytes(slab));
 	slab->slot = kmem_cache_is_kmalloc(cache) ? slot : NULL;
 	if (!slot->nr_slabs++) { /* perhaps once of another cache, with the same id */
 		slot->max_free = cache->max_free;

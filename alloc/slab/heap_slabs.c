@@ -15,8 +15,8 @@
 #include "alloc/slab/heap_slabs.h"
 
 /* So much an owner keeps in empty slabs, and so many, for they are searched. */
-#define EMPTY_PAGES ((512u << 10) >> PAGE_SHIFT)
-#define EMPTY_SLABS 16
+#define EMPTY_PAGES ((1u << 20) >> PAGE_SHIFT)
+#define EMPTY_SLABS 32
 
 /* A full slab comes back when this part of its objects has been freed. */
 #define WAKE_SHIFT 3
@@ -110,8 +110,7 @@ void heap_destroy_empty(struct heap *heap, struct slab *slab)
 		hlist_del_init(&slab->node);
 	heap_note_objects(heap, slab);
 	heap_slot(heap, slab->cache)->nr_slabs--;
-	/* The stock's reference of the objcg keeps it. */
-	slab_destroy(slab);
+	slab_destroy(slab, &heap->stock);
 }
 
 /* An owner keeps a few for the next burst; a parked heap keeps none. */

@@ -16,7 +16,7 @@
 /* Slabs: the first of a heap hold so many objects, the largest so many bytes. */
 #define FIRST_OBJECTS	4
 #define LARGEST_BYTES	(64ul << 10)
-#define LARGEST_OBJECTS 8 /* for objects that would not fit as often */
+#define LARGEST_OBJECTS 16 /* for objects that would not fit as often */
 
 /* What a free puts on a freelist, before objects go back to their slabs. */
 #define FREE_OBJECTS 256
@@ -158,14 +158,17 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsign
 	return cache;
 }
 
+/* kmalloc's live for ever. */
 void kmem_cache_get(struct kmem_cache *cache)
 {
+	if (kmem_cache_is_kmalloc(cache))
+		return;
 	atomic_add(&cache->refcnt, 1);
 }
 
 void kmem_cache_put(struct kmem_cache *cache)
 {
-	if (atomic_sub_acq_rel(&cache->refcnt, 1))
+	if (kmem_cache_is_kmalloc(cache) || atomic_sub_acq_rel(&cache->refcnt, 1))
 		return;
 	lock(&slab_caches_lock);
 	list_del_init(&cache->list);

@@ -41,7 +41,7 @@ static void ownerless_free(struct slab *slab, uint64_t word)
 	 */
 	word = atomic_sub_acq_rel(&slab->remote, REMOTE_ONE);
 	if (word_count(word) == 0)
-		slab_destroy(slab);
+		slab_destroy_ownerless(slab);
 }
 
 /* How many objects are used: exact only while no owner is at work. */
@@ -101,8 +101,11 @@ bool remote_disown(struct slab *slab)
 	/* One more than live, so that it stays until owner is cleared. */
 	uint64_t word = REMOTE_OWNERLESS | ((uint64_t)slab_used(slab) + 1) << REMOTE_COUNT_SHIFT;
 
-	if (!cmpxchg_release(&slab->remote, &empty, word))
+	obj_cgroup_get(slab->objcg); /* the slab's, now that the heap lets go */
+	if (!cmpxchg_release(&slab->remote, &empty, word)) {
+		obj_cgroup_put(slab->objcg);
 		return false;
+	}
 	WRITE_ONCE(slab->owner, 0);
 	ownerless_free(slab, word);
 	return true;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "accounting/obj_stock.h"
 #include "alloc/base/lock.h"
 #include "alloc/base/message.h"
 #include "alloc/pages/page_run.h"
@@ -88,7 +89,6 @@ struct slab *slab_create(struct kmem_cache *cache, struct obj_cgroup *objcg, uin
 
 	if (!slab)
 		return NULL;
-	obj_cgroup_get(objcg); /* the slab's */
 	slab->objcg = objcg;
 	slab->cache = cache;
 	slab->size = cache->size;
@@ -105,7 +105,6 @@ struct slab *slab_create(struct kmem_cache *cache, struct obj_cgroup *objcg, uin
 	store_release(&slab->kind, SLAB_OBJECTS); /* pairs with slab_for_each() */
 	kmem_cache_get(cache);			  /* the slab's */
 	page_map_set(slab->start, npages, (uint32_t)(slab - slab_table));
-	obj_cgroup_account_slab(objcg, (int64_t)(npages << PAGE_SHIFT), 0);
 	return slab;
 }
 
@@ -127,36 +126,54 @@ struct object_list slab_carve(struct slab *slab, uint32_t want)
 	return (struct object_list){.first = first, .last = last, .nr = n};
 }
 
-static void slab_give_back(struct slab *slab)
+static void give_back(struct slab *slab)
 {
 	struct kmem_cache *cache = slab->cache;
-	struct obj_cgroup *objcg = slab->objcg;
 	size_t npages = slab->npages;
 	char *start = slab->start;
 
-	obj_cgroup_account_slab(objcg, -(int64_t)(npages << PAGE_SHIFT), -(int64_t)slab->noted);
 	page_map_set(start, npages, 0);
 	slot_put(slab);
 	page_run_free(start, npages);
 	kmem_cache_put(cache);
+}
+
+static void give_back_ownerless(struct slab *slab)
+{
+	struct obj_cgroup *objcg = slab->objcg;
+
+	obj_cgroup_account_slab(objcg, -(int64_t)slab_bytes(slab), -(int64_t)slab->noted);
+	give_back(slab);
 	obj_cgroup_put(objcg);
 }
 
-static void slab_give_back_rcu(struct rcu_head *rcu)
+static void give_back_rcu(struct rcu_head *rcu)
 {
-	slab_give_back(container_of(rcu, struct slab, rcu));
+	give_back_ownerless(container_of(rcu, struct slab, rcu));
 }
 
-void slab_destroy(struct slab *slab)
+void slab_destroy_ownerless(struct slab *slab)
 {
-	debug_assert(slab_used(slab) == 0 || !slab->owner);
 	if (slab->cache->flags & SLAB_TYPESAFE_BY_RCU) {
 		int saved_errno = errno;
 
-		call_rcu(&slab->rcu, slab_give_back_rcu);
+		call_rcu(&slab->rcu, give_back_rcu);
 		errno = saved_errno;
 	} else {
-		slab_give_back(slab);
+		give_back_ownerless(slab);
+	}
+}
+
+void slab_destroy(struct slab *slab, struct obj_stock *stock)
+{
+	debug_assert(slab_used(slab) == 0);
+	if (slab->cache->flags & SLAB_TYPESAFE_BY_RCU) {
+		obj_cgroup_get(slab->objcg); /* the heap may be gone by then */
+		WRITE_ONCE(slab->owner, 0);
+		slab_destroy_ownerless(slab);
+	} else {
+		obj_stock_account_slab(stock, -(int64_t)slab_bytes(slab));
+		give_back(slab);
 	}
 }
 

@@ -24,6 +24,7 @@
 #include "alloc/slab/kmem_cache.h"
 
 struct heap;
+struct obj_stock;
 struct heap_slot;
 
 enum slab_kind {
@@ -53,9 +54,10 @@ struct slab {
 		uint32_t reserve;  /* owner, heap->lock */
 		uint32_t capacity; /* a span's: pages of its run; its user */
 	};
-	uint32_t size;		  /* const: bytes an object is charged */
-	uint32_t carved;	  /* owner, heap->lock */
-	struct obj_cgroup *objcg; /* const; holds a reference */
+	uint32_t size;	 /* const: bytes an object is charged */
+	uint32_t carved; /* owner, heap->lock */
+	/* Const. A span, and a slab without owner, hold a reference; else the heap's. */
+	struct obj_cgroup *objcg;
 	struct kmem_cache *cache; /* const; holds a reference, but of a span */
 	uint8_t kind;		  /* const */
 	uint8_t place;		  /* owner, heap->lock */
@@ -137,8 +139,9 @@ static __always_inline_fn void object_set_next(void *object, unsigned int offset
 /* ---- Life --------------------------------------------------------------- */
 
 /*
- * A slab of @npages for @cache, charged to @objcg, of which it takes a
- * reference; owned by @owner, nothing carved. NULL without memory.
+ * A slab of @npages for @cache, charged to @objcg; owned by @owner, whose heap
+ * holds a reference of @objcg and accounts for its pages. Nothing is carved.
+ * NULL without memory.
  */
 struct slab *slab_create(struct kmem_cache *cache, struct obj_cgroup *objcg, uintptr_t owner,
 			 size_t npages);
@@ -152,12 +155,15 @@ struct object_list {
 /* Cuts up to @want more objects; one at least must be left. */
 struct object_list slab_carve(struct slab *slab, uint32_t want);
 
+/* Gives back a slab of a heap, without used objects, with its pages' account. */
+void slab_destroy(struct slab *slab, struct obj_stock *stock);
+
 /*
- * Gives a slab without live objects back, at once or, for a
- * SLAB_TYPESAFE_BY_RCU cache, after a grace period. Drops its reference of the
+ * Gives back a slab without an owner and without live objects, at once or, for
+ * a SLAB_TYPESAFE_BY_RCU cache, after a grace period. Drops its reference of the
  * objcg: unless another is known to be held, no lock may be.
  */
-void slab_destroy(struct slab *slab);
+void slab_destroy_ownerless(struct slab *slab);
 
 /*
  * A span: a page run of @npages at @align, charged to @objcg. *@zeroed tells
