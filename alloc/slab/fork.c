@@ -111,11 +111,24 @@ static void return_borrowed_heap(struct heap *heap)
 	heap_return(heap);
 }
 
+/*
+ * A charge that was cut off on its way to the slow path took more than was
+ * charged. It must not come back as if it had been: what is missing is noted
+ * as less left over, which is made up for when the lost bytes are settled.
+ */
+static void settle_overdrawn(struct obj_stock *stock)
+{
+	if (obj_stock_used(stock) > stock->limit)
+		obj_stock_settle(stock);
+}
+
 static void tear_heap(struct heap *heap)
 {
 	heap->torn = true;
-	if (heap != current_heap)
-		heap_park(heap);
+	if (heap == current_heap)
+		return;
+	settle_overdrawn(&heap->stock);
+	heap_park(heap);
 }
 
 /* What the lost threads had stays charged; their heaps are for the next. */

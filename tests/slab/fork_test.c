@@ -3,11 +3,13 @@
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <string.h>
 
 #include <cgslab/slab.h>
 
 #include "accounting/obj_stock.h"
+#include "alloc/slab/heap.h"
 #include "tests/slab/child.h"
 
 #define BLOCKS 1000
@@ -229,4 +231,49 @@ Test(fork, other_threads_are_cut_off, .init = fill)
 	for (int i = 0; i < BLOCKS; i++)
 		for (size_t j = 0; j < size_of(i); j += 100)
 			cr_assert_eq(blocks[i][j], (unsigned char)i);
+}
+
+static sem_t overdrawn, forked;
+
+/* Is cut off after taking from a stock what is not in it, before it asks for more. */
+static void *overdraw(void *arg)
+{
+	struct mem_cgroup *mine = mem_cgroup_create(memcg, "empty");
+
+	set_active_memcg(mine);
+	cr_expect(!obj_stock_take(&current_heap->stock, 1 << 20));
+	sem_post(&overdrawn);
+	sem_wait(&forked);
+	obj_stock_untake(&current_heap->stock, 1 << 20);
+	set_active_memcg(NULL);
+	cr_expect_eq(mem_cgroup_rmdir(mine), 0);
+	mem_cgroup_put(mine);
+	return arg;
+}
+
+static void use_empty_group(void)
+{
+	struct mem_cgroup *empty = mem_cgroup_lookup(memcg, "empty");
+
+	CHILD_CHECK(mem_cgroup_usage(empty) == 0);
+	set_active_memcg(empty);
+	kfree(kmalloc(100, GFP_KERNEL));
+	child_verify();
+	set_active_memcg(NULL);
+	CHILD_CHECK(!mem_cgroup_rmdir(empty));
+	child_verify();
+}
+
+Test(fork, charges_are_cut_off_before_their_refusal, .init = fill)
+{
+	pthread_t thread;
+
+	sem_init(&overdrawn, 0, 0);
+	sem_init(&forked, 0, 0);
+	cr_assert_eq(pthread_create(&thread, NULL, overdraw, NULL), 0);
+	sem_wait(&overdrawn);
+	cr_expect_eq(child_run(fork, use_empty_group), 0);
+	sem_post(&forked);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	cr_expect_eq(mem_cgroup_verify(mem_cgroup_root(), NULL), 0);
 }
