@@ -128,7 +128,7 @@ static bool charge_direct(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes, boo
 
 int obj_cgroup_charge_span(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes)
 {
-	return charge_direct(objcg, gfp, bytes, true) ? 0 : -ENOMEM;
+	return !ACCOUNTING || charge_direct(objcg, gfp, bytes, true) ? 0 : -ENOMEM;
 }
 
 int obj_cgroup_charge_direct(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes)
@@ -138,6 +138,8 @@ int obj_cgroup_charge_direct(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes)
 
 void obj_cgroup_uncharge_span(struct obj_cgroup *objcg, size_t bytes)
 {
+	if (!ACCOUNTING)
+		return;
 	counters_own();
 	rcu_take_in_thread();
 	lock(objcg_lock(objcg));

@@ -26,6 +26,16 @@
 
 #include "accounting/mem_cgroup.h"
 
+/*
+ * A build without accounting has one purpose: to measure what accounting costs.
+ * Nothing is charged then, and no count is right.
+ */
+#ifdef CGSLAB_NO_ACCOUNTING
+#define ACCOUNTING false
+#else
+#define ACCOUNTING true
+#endif
+
 struct obj_cgroup {
 	int64_t refcnt;		  /* atomic */
 	struct mem_cgroup *memcg; /* RCU; written under cgroup_lock */

@@ -24,7 +24,7 @@ static void __publish(struct obj_stock *stock, int64_t coming)
 {
 	struct obj_cgroup *objcg = stock->objcg;
 	struct counters_record *record = READ_ONCE(objcg->memcg)->memory.record;
-	int64_t used = obj_stock_used(stock) + coming;
+	int64_t used = stock->used + coming;
 	int64_t delta = used - stock->published;
 
 	stock->published = used;
@@ -53,7 +53,7 @@ static void publish(struct obj_stock *stock, int64_t coming)
 /* Numbers that are a few percent old are new enough to look at. */
 static void publish_change(struct obj_stock *stock, int64_t coming)
 {
-	int64_t delta = obj_stock_used(stock) + coming - stock->published;
+	int64_t delta = stock->used + coming - stock->published;
 	int64_t known = stock->published;
 	uint32_t now;
 
@@ -71,17 +71,15 @@ static void publish_change(struct obj_stock *stock, int64_t coming)
 void obj_stock_account_slab(struct obj_stock *stock, int64_t bytes)
 {
 	stock->slab_bytes += bytes;
-	if (stock->slab_bytes > 0)
+	if (ACCOUNTING && stock->slab_bytes > 0)
 		publish(stock, 0);
 }
 
 /* stock->lock, or nobody knows of it yet. */
 static void reset(struct obj_stock *stock)
 {
-	WRITE_ONCE(stock->taken, 0);
-	WRITE_ONCE(stock->put_back, 0);
-	stock->manual_taken = 0;
-	stock->manual_put_back = 0;
+	WRITE_ONCE(stock->used, 0);
+	stock->manual = 0;
 	stock->revoked = 0;
 	set_limit(stock, 0);
 }
@@ -107,13 +105,12 @@ void obj_stock_attach(struct obj_stock *stock, struct obj_cgroup *objcg)
 static void empty(struct obj_stock *stock)
 {
 	struct obj_cgroup *objcg = stock->objcg;
-	int64_t used, spare;
+	int64_t spare;
 
 	lock(&stock->lock);
-	used = obj_stock_used(stock);
-	spare = stock->limit + stock->revoked - used;
-	atomic_add(&objcg->live_base, used);
-	atomic_add(&objcg->manual_base, stock->manual_taken - stock->manual_put_back);
+	spare = stock->limit + stock->revoked - stock->used;
+	atomic_add(&objcg->live_base, stock->used);
+	atomic_add(&objcg->manual_base, stock->manual);
 	reset(stock);
 	obj_cgroup_return_bytes(objcg, spare);
 	unlock(&stock->lock);
@@ -156,7 +153,7 @@ static int64_t batch_pages(struct obj_stock *stock, const struct mem_cgroup *mem
 static int64_t pages_short(struct obj_stock *stock, size_t size)
 {
 	int64_t limit = stock->limit + stock->revoked;
-	int64_t want = obj_stock_used(stock) + (int64_t)size;
+	int64_t want = stock->used + (int64_t)size;
 
 	stock->revoked = 0;
 	if (want > limit && READ_ONCE(stock->objcg->nr_charged_bytes) > 0)
@@ -181,7 +178,7 @@ static bool fill(struct obj_stock *stock, struct charge *charge, size_t size)
 			return false;
 		set_limit(stock, stock->limit + (pages << PAGE_SHIFT));
 	}
-	WRITE_ONCE(stock->taken, stock->taken + (int64_t)size);
+	WRITE_ONCE(stock->used, stock->used + (int64_t)size);
 	return true;
 }
 
@@ -236,7 +233,7 @@ void obj_stock_flush(struct obj_stock *stock)
 	lock(&stock->lock);
 	set_limit(stock, stock->limit + stock->revoked);
 	stock->revoked = 0;
-	pages = (stock->limit - obj_stock_used(stock) - STOCK_MAX / 2) >> PAGE_SHIFT;
+	pages = (stock->limit - stock->used - STOCK_MAX / 2) >> PAGE_SHIFT;
 	if (pages > 0) {
 		set_limit(stock, stock->limit - (pages << PAGE_SHIFT));
 		obj_cgroup_uncharge_pages(stock->objcg, pages);
@@ -247,14 +244,13 @@ void obj_stock_flush(struct obj_stock *stock)
 
 void obj_stock_settle(struct obj_stock *stock)
 {
-	int64_t used, spare;
+	int64_t spare;
 
 	lock(&stock->lock);
-	used = obj_stock_used(stock);
-	spare = stock->limit + stock->revoked - used;
+	spare = stock->limit + stock->revoked - stock->used;
 	stock->revoked = 0;
 	stock->batch = 1;
-	set_limit(stock, used);
+	set_limit(stock, stock->used);
 	obj_cgroup_return_bytes(stock->objcg, spare);
 	unlock(&stock->lock);
 	publish(stock, 0);
@@ -268,7 +264,7 @@ static void revoke_begin(struct obj_stock *stock)
 	int64_t used, spare;
 
 	lock(&stock->lock);
-	used = obj_stock_used(stock);
+	used = READ_ONCE(stock->used);
 	spare = stock->limit - used;
 	if (spare > 0) {
 		stock->revoked += spare;
@@ -284,7 +280,7 @@ static int64_t revoke_end(struct obj_stock *stock)
 	int64_t overdrawn, bytes = 0;
 
 	lock(&stock->lock);
-	overdrawn = obj_stock_used(stock) - stock->limit;
+	overdrawn = READ_ONCE(stock->used) - stock->limit;
 	if (overdrawn > 0) {
 		/* Checked against the old limit, which covered it. */
 		overdrawn = min_t(int64_t, overdrawn, stock->revoked);
@@ -402,13 +398,12 @@ __racy_fn void obj_cgroup_sum_stocks(struct obj_cgroup *objcg, struct obj_stock_
 	totals->manual += READ_ONCE(objcg->manual_base);
 	list_for_each_entry (stock, &objcg->stocks, list) {
 		int64_t limit = READ_ONCE(stock->limit);
-		int64_t used = obj_stock_used(stock);
+		int64_t used = READ_ONCE(stock->used);
 
 		if (limit == INT64_MIN) /* frozen: it waits in revoked */
 			limit = 0;
 		totals->stock += limit + READ_ONCE(stock->revoked) - used;
 		totals->live += used;
-		totals->manual +=
-			READ_ONCE(stock->manual_taken) - READ_ONCE(stock->manual_put_back);
+		totals->manual += READ_ONCE(stock->manual);
 	}
 }

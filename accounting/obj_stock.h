@@ -3,15 +3,13 @@
  * Byte stocks: charged in batches, handed out without an atomic.
  *
  * A stock is used by one thread, its owner, and may be revoked by any other.
- * The bytes in it are limit - used, where used is taken - put_back: two words,
- * so that a charge and the uncharge after it do not wait for each other's store.
- * The owner writes these and only reads limit; everybody else reads them and
- * writes limit, under stock->lock. So revoking needs no word from the owner,
- * running, sleeping or gone:
+ * The bytes in it are limit - used. The owner writes used and only reads
+ * limit; everybody else reads used and writes limit, under stock->lock. So
+ * revoking needs no word from the owner, running, sleeping or gone:
  *
  *   owner (charge)                    obj_stock_revoke()
  *   ------------------------          ------------------------------
- *   taken += size                     lock
+ *   used += size                      lock
  *   barrier()                         revoked += limit - used
  *   if (used > limit)                 limit = used
  *       slow path, locks              unlock
@@ -36,15 +34,12 @@
 #define STOCK_MAX	   ((int64_t)MEMCG_CHARGE_BATCH << PAGE_SHIFT)
 
 struct obj_stock {
-	int64_t taken;		  /* owner writes, all read */
-	int64_t put_back;	  /* likewise */
+	int64_t used;		  /* owner writes, all read */
 	int64_t limit;		  /* written under lock, owner reads bare */
 	int64_t floor;		  /* limit - STOCK_MAX, likewise */
 	struct obj_cgroup *objcg; /* const while attached; holds a reference */
 
-	/* The parts of taken and put_back that went through the API; owner. */
-	int64_t manual_taken;
-	int64_t manual_put_back;
+	int64_t manual; /* the part of used charged through the API; owner */
 
 	struct lock lock;
 	uint32_t batch;	       /* pages of the next charge; lock */
@@ -55,17 +50,6 @@ struct obj_stock {
 	int64_t slab_bytes;    /* of slabs, since the last publication; owner */
 	struct list_head list; /* objcg->stocks; objcg_lock() */
 };
-
-/*
- * What was put back is read first: so others than the owner may find more used
- * than ever was, but not less.
- */
-static __always_inline_fn int64_t obj_stock_used(const struct obj_stock *stock)
-{
-	int64_t put_back = load_acquire(&stock->put_back);
-
-	return READ_ONCE(stock->taken) - put_back;
-}
 
 /* Takes a reference of @objcg. The stock must be detached. */
 void obj_stock_attach(struct obj_stock *stock, struct obj_cgroup *objcg);
@@ -103,17 +87,19 @@ void obj_stock_account_slab(struct obj_stock *stock, int64_t bytes);
  */
 static __always_inline_fn bool obj_stock_take(struct obj_stock *stock, size_t size)
 {
-	int64_t taken = READ_ONCE(stock->taken) + (int64_t)size;
+	int64_t used = READ_ONCE(stock->used) + (int64_t)size;
 
-	WRITE_ONCE(stock->taken, taken);
+	if (!ACCOUNTING)
+		return true;
+	WRITE_ONCE(stock->used, used);
 	barrier(); /* pairs with os_membarrier() in memcg_drain_stocks() */
-	return taken - READ_ONCE(stock->put_back) <= READ_ONCE(stock->limit);
+	return used <= READ_ONCE(stock->limit);
 }
 
 /* Takes back what obj_stock_take() refused. */
 static __always_inline_fn void obj_stock_untake(struct obj_stock *stock, size_t size)
 {
-	WRITE_ONCE(stock->taken, stock->taken - (int64_t)size);
+	WRITE_ONCE(stock->used, stock->used - (int64_t)size);
 }
 
 static __always_inline_fn int obj_stock_charge(struct obj_stock *stock, gfp_t gfp, size_t size)
@@ -124,11 +110,13 @@ static __always_inline_fn int obj_stock_charge(struct obj_stock *stock, gfp_t gf
 /* Puts bytes back. Returns whether the stock holds too much now. */
 static __always_inline_fn bool obj_stock_credit(struct obj_stock *stock, size_t size)
 {
-	int64_t put_back = READ_ONCE(stock->put_back) + (int64_t)size;
+	int64_t used = READ_ONCE(stock->used) - (int64_t)size;
 
-	store_release(&stock->put_back, put_back); /* pairs with obj_stock_used() */
-	barrier();				   /* likewise */
-	return READ_ONCE(stock->taken) - put_back < READ_ONCE(stock->floor);
+	if (!ACCOUNTING)
+		return false;
+	WRITE_ONCE(stock->used, used);
+	barrier(); /* likewise */
+	return used < READ_ONCE(stock->floor);
 }
 
 /* ---- Stopping everybody at their next charge or credit ------------------ */

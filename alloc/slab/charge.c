@@ -18,14 +18,9 @@ struct obj_cgroup *get_obj_cgroup_from_current(void)
 	return objcg;
 }
 
-static void note_charged(struct obj_stock *stock, size_t size)
+static void note_manual(struct obj_stock *stock, int64_t size)
 {
-	WRITE_ONCE(stock->manual_taken, stock->manual_taken + (int64_t)size);
-}
-
-static void note_uncharged(struct obj_stock *stock, size_t size)
-{
-	WRITE_ONCE(stock->manual_put_back, stock->manual_put_back + (int64_t)size);
+	WRITE_ONCE(stock->manual, stock->manual + size);
 }
 
 /* For a stock that is empty, or not that of the heap. */
@@ -40,7 +35,7 @@ static noinline int charge_slow(struct obj_cgroup *objcg, gfp_t gfp, size_t size
 		return obj_cgroup_charge_direct(objcg, gfp, size);
 	if (obj_stock_charge(stock, gfp, size))
 		return -ENOMEM;
-	note_charged(stock, size);
+	note_manual(stock, (int64_t)size);
 	return 0;
 }
 
@@ -54,7 +49,7 @@ int obj_cgroup_charge(struct obj_cgroup *objcg, gfp_t gfp, size_t size)
 		obj_stock_untake(stock, size);
 		return charge_slow(objcg, gfp, size);
 	}
-	note_charged(stock, size);
+	note_manual(stock, (int64_t)size);
 	return 0;
 }
 
@@ -66,7 +61,7 @@ static noinline void uncharge_slow(struct obj_cgroup *objcg, size_t size)
 		obj_cgroup_uncharge_direct(objcg, size, true);
 		return;
 	}
-	note_uncharged(stock, size);
+	note_manual(stock, -(int64_t)size);
 	if (obj_stock_credit(stock, size))
 		obj_stock_flush(stock);
 }
@@ -79,7 +74,7 @@ void obj_cgroup_uncharge(struct obj_cgroup *objcg, size_t size)
 		uncharge_slow(objcg, size);
 		return;
 	}
-	note_uncharged(stock, size);
+	note_manual(stock, -(int64_t)size);
 	if (unlikely(obj_stock_credit(stock, size)))
 		obj_stock_flush(stock);
 }
