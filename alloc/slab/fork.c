@@ -118,7 +118,7 @@ static void return_borrowed_heap(struct heap *heap)
  */
 static void settle_overdrawn(struct obj_stock *stock)
 {
-	if (obj_stock_used(stock) > stock->limit)
+	if (stock->used > stock->limit)
 		obj_stock_settle(stock);
 }
 
