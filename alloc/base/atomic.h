@@ -33,6 +33,8 @@
 	__atomic_compare_exchange_n((p), (old), (new), false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)
 #define cmpxchg_acq_rel(p, old, new)                                                               \
 	__atomic_compare_exchange_n((p), (old), (new), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+#define cmpxchg_seq_cst(p, old, new)                                                               \
+	__atomic_compare_exchange_n((p), (old), (new), false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)
 
 static inline void cpu_relax(void)
 {

@@ -105,7 +105,7 @@ void slab_recover_fork(void)
 				heap_recover(heap);
 			} else if (heap_borrow(heap)) {
 				heap_recover(heap);
-				heap_return(heap);
+				heap_park(heap);
 			}
 		}
 	}

@@ -108,7 +108,7 @@ static void return_borrowed_heap(struct heap *heap)
 	if (READ_ONCE(heap->owner) != HEAP_BORROWED)
 		return;
 	heap->torn = true;
-	heap_return(heap);
+	heap_park(heap);
 }
 
 /*

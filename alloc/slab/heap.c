@@ -45,8 +45,8 @@ static bool heap_try_claim(struct heap *heap, struct task *owner)
 {
 	struct task *parked = HEAP_PARKED;
 
-	/* Pairs with the release in heap_park(). */
-	return READ_ONCE(heap->owner) == HEAP_PARKED &&
+	/* Pairs with the release in heap_park(); seq_cst: see heap_return(). */
+	return __atomic_load_n(&heap->owner, __ATOMIC_SEQ_CST) == HEAP_PARKED &&
 	       cmpxchg_acquire(&heap->owner, &parked, owner);
 }
 
@@ -120,7 +120,7 @@ static bool heap_try_claim_of(struct mem_cgroup *memcg, struct heap *heap, struc
 	if (READ_ONCE(heap->memcg) != memcg || !heap_try_claim(heap, HEAP_BORROWED))
 		return false;
 	if (unlikely(heap->memcg != memcg)) {
-		heap_return(heap);
+		heap_park(heap);
 		return false;
 	}
 	/* At once: the fast paths do not ask. */
@@ -169,7 +169,13 @@ bool heap_borrow(struct heap *heap)
 
 void heap_return(struct heap *heap)
 {
-	heap_park(heap);
+	/*
+	 * Pairs with heap_push_remote() and push_incoming(), each of which swaps,
+	 * and with heap_try_claim() after them: we see what came in, or who brought
+	 * it sees that the heap is parked.
+	 */
+	__atomic_store_n(&heap->owner, HEAP_PARKED, __ATOMIC_SEQ_CST);
+	heap_collect_parked(heap);
 }
 
 void heaps_fork_prepare(void)

@@ -116,6 +116,11 @@ void heap_park(struct heap *heap);
  * others from finding it.
  */
 bool heap_borrow(struct heap *heap);
+
+/*
+ * Parks a heap that nobody may come for soon: what was freed from elsewhere up
+ * to now is collected. No lock is held.
+ */
 void heap_return(struct heap *heap);
 
 void heaps_fork_prepare(void);
@@ -163,7 +168,7 @@ void slab_event(struct heap *heap, struct slab *slab);
 /* A slab whose remote list is not empty any more; any thread. */
 void heap_push_remote(struct heap *heap, struct slab *slab);
 
-/* If the heap is parked, collects what was freed from elsewhere. Any thread. */
+/* If the heap is parked, collects what was freed from elsewhere. Any thread, no lock. */
 void heap_collect_parked(struct heap *heap);
 
 /* Passes on what heap_free_away() has kept. Owner or closer; no lock is held. */

@@ -27,7 +27,7 @@ static void push_incoming(struct heap *heap, struct sheaf *sheaf)
 	atomic_add(&heap->incoming_bytes, sheaf->bytes);
 	do {
 		sheaf->next = head;
-	} while (!cmpxchg_release(&heap->incoming, &head, sheaf));
+	} while (!cmpxchg_seq_cst(&heap->incoming, &head, sheaf));
 }
 
 void heap_pass_on_one(struct heap *heap, struct heap_away *away)
@@ -40,8 +40,7 @@ void heap_pass_on_one(struct heap *heap, struct heap_away *away)
 	away->sheaf = NULL;
 	unlock(&heap->lock);
 	/* Nobody may come to collect it. Not under our lock: this takes the other's. */
-	if (READ_ONCE(to->owner) == HEAP_PARKED)
-		heap_collect_parked(to);
+	heap_collect_parked(to);
 }
 
 bool heap_begin_away(struct heap *heap, struct heap *to)
@@ -54,7 +53,7 @@ bool heap_begin_away(struct heap *heap, struct heap *to)
 	if (away->heap)
 		heap_pass_on_one(heap, away);
 	away->sheaf = sheaf;
-	away->heap = to;
+	store_release(&away->heap, to); /* a fork may come in between */
 	return true;
 }
 
@@ -71,7 +70,7 @@ void heap_collect_incoming(struct heap *heap)
 
 	if (!READ_ONCE(heap->incoming))
 		return;
-	/* Pairs with the release in push_incoming(). */
+	/* Pairs with the swap in push_incoming(). */
 	sheaf = __atomic_exchange_n(&heap->incoming, NULL, __ATOMIC_ACQUIRE);
 	for (; sheaf; sheaf = next) {
 		next = sheaf->next;

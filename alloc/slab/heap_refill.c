@@ -47,7 +47,7 @@ static void carve(struct heap *heap, struct slab *slab)
 	heap_note_objects(heap, slab);
 	slot = heap_slot(heap, slab->cache);
 	object_set_next(list.last, slab->cache->offset, slot->freelist);
-	slot->freelist = list.first;
+	store_release(&slot->freelist, list.first); /* carved first: a fork may come in between */
 	slot->room -= (int32_t)list.nr;
 }
 

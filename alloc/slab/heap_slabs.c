@@ -181,7 +181,8 @@ void heap_take_back(struct heap *heap, struct slab *slab, void *object)
 {
 	struct heap_slot *slot = slab->slot;
 
-	if (slot->room > 0) {
+	/* From the freelist of a parked heap nobody takes it for long. */
+	if (slot->room > 0 && READ_ONCE(heap->owner) != HEAP_BORROWED) {
 		object_set_next(object, 0, slot->freelist);
 		slot->freelist = object;
 		slot->room--;
@@ -212,7 +213,7 @@ void heap_push_remote(struct heap *heap, struct slab *slab)
 
 	do {
 		slab->remote_next = head;
-	} while (!cmpxchg_release(&heap->remote_slabs, &head, slab));
+	} while (!cmpxchg_seq_cst(&heap->remote_slabs, &head, slab));
 }
 
 void heap_collect_remote(struct heap *heap)
@@ -222,7 +223,7 @@ void heap_collect_remote(struct heap *heap)
 	heap_collect_incoming(heap);
 	if (!READ_ONCE(heap->remote_slabs))
 		return;
-	/* Pairs with the release in heap_push_remote(). */
+	/* Pairs with the swap in heap_push_remote(). */
 	slab = __atomic_exchange_n(&heap->remote_slabs, NULL, __ATOMIC_ACQUIRE);
 	for (; slab; slab = next) {
 		uint32_t used = slab_used(slab);
@@ -233,14 +234,21 @@ void heap_collect_remote(struct heap *heap)
 	}
 }
 
+static bool has_remote(const struct heap *heap)
+{
+	return __atomic_load_n(&heap->incoming, __ATOMIC_SEQ_CST) ||
+	       __atomic_load_n(&heap->remote_slabs, __ATOMIC_SEQ_CST);
+}
+
 void heap_collect_parked(struct heap *heap)
 {
-	if (!heap_borrow(heap))
-		return;
-	if (unlikely(heap->torn))
-		heap_recover(heap);
-	lock(&heap->lock);
-	heap_collect_remote(heap);
-	unlock(&heap->lock);
-	heap_return(heap);
+	/* Again if more came in while it looked borrowed; see heap_return(). */
+	while (has_remote(heap) && heap_borrow(heap)) {
+		if (unlikely(heap->torn))
+			heap_recover(heap);
+		lock(&heap->lock);
+		heap_collect_remote(heap);
+		unlock(&heap->lock);
+		__atomic_store_n(&heap->owner, HEAP_PARKED, __ATOMIC_SEQ_CST);
+	}
 }

@@ -191,6 +191,7 @@ void task_end_heap(struct heap *heap)
 {
 	if (likely(!lent) || --lent)
 		return;
+	heap_pass_on(heap);
 	current_heap = &heap_none;
 	heap_return(heap);
 }
@@ -206,7 +207,7 @@ static void task_exit(void *arg)
 	current_heap = &heap_none;
 	current_task = NULL;
 	task_ended = true;
-	heap_park(heap);
+	heap_return(heap);
 	if (task_free(task))
 		purger_stop();
 }

@@ -202,6 +202,82 @@ Test(group, parked_heaps_keep_no_empty_slabs, .init = make)
 	cr_expect_eq(stat.slab_bytes, 0, "%lu bytes", (unsigned long)stat.slab_bytes);
 }
 
+static uint64_t bytes_of_slabs(struct mem_cgroup *memcg)
+{
+	struct mem_cgroup_stat stat = {.size = sizeof(stat)};
+
+	cr_assert_eq(mem_cgroup_stat(memcg, &stat), 0);
+	return stat.slab_bytes;
+}
+
+/* By another heap of the group, as the first is taken. */
+static void *free_in_a(void *arg)
+{
+	set_active_memcg(a);
+	in_thread(fill_a, NULL);
+	for (int i = 0; i < BLOCKS; i++)
+		kfree(blocks[i]);
+	return arg;
+}
+
+Test(group, frees_of_the_same_group_leave_nothing_in_parked_heaps, .init = make)
+{
+	in_thread(free_in_a, NULL);
+	cr_expect_eq(bytes_of_slabs(a), 0, "%lu bytes", (unsigned long)bytes_of_slabs(a));
+	cr_expect_eq(live_bytes(a), 0);
+}
+
+/* Full sheaves only, so that the last push is not made by the thread's end. */
+#define FULL_SHEAVES (8 * SHEAF_OBJECTS)
+
+static pthread_barrier_t filled;
+
+/* Leaves something to give back at its end, so that this takes its time. */
+static void *fill_and_end(void *arg)
+{
+	void *more[BLOCKS];
+
+	set_active_memcg(a);
+	for (int i = 0; i < FULL_SHEAVES; i++)
+		blocks[i] = kmalloc(64, GFP_KERNEL);
+	for (int i = 0; i < BLOCKS; i++)
+		more[i] = kmalloc((size_t)(i * 97) % 8000, GFP_KERNEL);
+	for (int i = 0; i < BLOCKS; i++)
+		kfree(more[i]);
+	pthread_barrier_wait(&filled);
+	return arg;
+}
+
+static void *free_meanwhile(void *arg)
+{
+	int pause = *(int *)arg % 50 * 100;
+	pthread_t thread;
+
+	set_active_memcg(a);
+	cr_assert_eq(pthread_create(&thread, NULL, fill_and_end, NULL), 0);
+	pthread_barrier_wait(&filled);
+	for (int i = 0; i < FULL_SHEAVES; i++) {
+		if (i % SHEAF_OBJECTS == 0)
+			for (int j = 0; j < pause; j++)
+				barrier();
+		kfree(blocks[i]);
+	}
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	return arg;
+}
+
+/* Whenever the last sheaf comes, somebody takes it in. */
+Test(group, frees_while_a_thread_ends_leave_nothing, .init = make)
+{
+	cr_assert(FULL_SHEAVES <= BLOCKS);
+	pthread_barrier_init(&filled, NULL, 2);
+	for (int i = 0; i < 500; i++) {
+		in_thread(free_meanwhile, &i);
+		cr_assert_eq(bytes_of_slabs(a), 0, "%lu bytes after %d",
+			     (unsigned long)bytes_of_slabs(a), i);
+	}
+}
+
 /* Heaps with tables for many caches are used again with their tables. */
 Test(group, removed_groups_leave_no_tables)
 {
