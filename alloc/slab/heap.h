@@ -176,7 +176,7 @@ void heap_pass_on(struct heap *heap);
 void heap_pass_on_one(struct heap *heap, struct heap_away *away);
 
 /* Objects on the freelist; exact while the owner does nothing. */
-static inline int32_t heap_slot_waiting(const struct heap_slot *slot)
+__racy_fn static inline int32_t heap_slot_waiting(const struct heap_slot *slot)
 {
 	return READ_ONCE(slot->max_free) - READ_ONCE(slot->room);
 }
