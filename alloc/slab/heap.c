@@ -215,7 +215,7 @@ bool memcg_close_heaps(struct mem_cgroup *memcg)
 		if (heap_close(heap))
 			continue;
 		for (; first != heap; first = first->next)
-			heap_park(first);
+			heap_return(first);
 		store_release(&memcg->heaps, head);
 		return false;
 	}

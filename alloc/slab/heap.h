@@ -119,7 +119,7 @@ bool heap_borrow(struct heap *heap);
 
 /*
  * Parks a heap that nobody may come for soon: what was freed from elsewhere up
- * to now is collected. No lock is held.
+ * to now is collected. No lock is held but perhaps cgroup_lock.
  */
 void heap_return(struct heap *heap);
 
