@@ -17,22 +17,24 @@
 #include "alloc/slab/purger.h"
 #include "alloc/slab/task.h"
 
-static void for_each_heap(void (*fn)(struct heap *heap))
+static void for_each_heap(void (*fn)(struct heap *heap, void *arg), void *arg)
 {
 	struct mem_cgroup *memcg;
 
 	for_each_memcg (memcg, &root_memcg)
 		for (struct heap *heap = memcg_first_heap(memcg); heap; heap = heap->next)
-			fn(heap);
+			fn(heap, arg);
 }
 
-static void lock_heap(struct heap *heap)
+static void lock_heap(struct heap *heap, void *arg)
 {
+	(void)arg;
 	lock_nested(&heap->lock);
 }
 
-static void unlock_heap(struct heap *heap)
+static void unlock_heap(struct heap *heap, void *arg)
 {
+	(void)arg;
 	unlock(&heap->lock);
 }
 
@@ -69,7 +71,7 @@ static void fork_prepare(void)
 	lock(&cgroup_lock);
 	lock(&task_list_lock);
 	heaps_fork_prepare();
-	for_each_heap(lock_heap);
+	for_each_heap(lock_heap, NULL);
 	obj_cgroups_fork_prepare();
 	for_each_objcg(lock_stocks);
 	lock(&slab_caches_lock);
@@ -88,7 +90,7 @@ static void fork_release(void)
 	unlock(&slab_caches_lock);
 	for_each_objcg(unlock_stocks);
 	obj_cgroups_fork_done();
-	for_each_heap(unlock_heap);
+	for_each_heap(unlock_heap, NULL);
 	heaps_fork_done();
 	unlock(&task_list_lock);
 	unlock(&cgroup_lock);
@@ -102,15 +104,6 @@ static void fork_parent(void)
 	call_rcu_after_fork_parent();
 }
 
-/* By a thread that had ended, or by one that looked in for a moment. */
-static void return_borrowed_heap(struct heap *heap)
-{
-	if (READ_ONCE(heap->owner) != HEAP_BORROWED)
-		return;
-	heap->torn = true;
-	heap_park(heap);
-}
-
 /*
  * A charge that was cut off on its way to the slow path took more than was
  * charged. It must not come back as if it had been: what is missing is noted
@@ -122,8 +115,22 @@ static void settle_overdrawn(struct obj_stock *stock)
 		obj_stock_settle(stock);
 }
 
-static void tear_heap(struct heap *heap)
+/* By a thread that had ended, or by one that looked in for a moment. */
+static void return_borrowed_heap(struct heap *heap, void *arg)
 {
+	uint32_t *lost = arg;
+
+	if (READ_ONCE(heap->owner) != HEAP_BORROWED)
+		return;
+	heap->torn = true;
+	settle_overdrawn(&heap->stock);
+	heap_park(heap);
+	(*lost)++;
+}
+
+static void tear_heap(struct heap *heap, void *arg)
+{
+	(void)arg;
 	heap->torn = true;
 	if (heap == current_heap)
 		return;
@@ -153,10 +160,10 @@ static void drop_lost_tasks(void)
 		drop_task(task);
 		lost++;
 	}
-	for_each_heap(return_borrowed_heap);
+	for_each_heap(return_borrowed_heap, &lost);
 	if (!lost)
 		return;
-	for_each_heap(tear_heap);
+	for_each_heap(tear_heap, NULL);
 	slab_count_forked(lost);
 }
 

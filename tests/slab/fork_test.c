@@ -277,3 +277,24 @@ Test(fork, charges_are_cut_off_before_their_refusal, .init = fill)
 	cr_assert_eq(pthread_join(thread, NULL), 0);
 	cr_expect_eq(mem_cgroup_verify(mem_cgroup_root(), NULL), 0);
 }
+
+static void enter_again(void)
+{
+	child_verify();
+	set_active_memcg(memcg);
+	free_blocks();
+	child_verify();
+}
+
+/* So does a thread that allocates after its end. */
+Test(fork, borrowers_are_cut_off, .init = fill)
+{
+	struct heap *heap = heap_claim(memcg, HEAP_BORROWED, NULL);
+
+	cr_assert_not_null(heap);
+	cr_expect_eq(obj_stock_charge(&heap->stock, GFP_KERNEL, 100), 0);
+	cr_expect_eq(child_run(fork, enter_again), 0);
+	obj_stock_credit(&heap->stock, 100);
+	heap_return(heap);
+	cr_expect_eq(mem_cgroup_verify(mem_cgroup_root(), NULL), 0);
+}
