@@ -68,6 +68,12 @@ static void publish_change(struct obj_stock *stock, int64_t coming)
 	publish(stock, coming);
 }
 
+void obj_stock_tell(struct obj_stock *stock)
+{
+	if (ACCOUNTING && stock->slab_bytes)
+		publish(stock, 0);
+}
+
 void obj_stock_account_slab(struct obj_stock *stock, int64_t bytes)
 {
 	stock->slab_bytes += bytes;

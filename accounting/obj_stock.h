@@ -81,6 +81,9 @@ void memcg_drain_stocks(struct mem_cgroup *memcg);
  */
 void obj_stock_account_slab(struct obj_stock *stock, int64_t bytes);
 
+/* Tells the record of slabs that went: for when nobody may do so soon. Owner. */
+void obj_stock_tell(struct obj_stock *stock);
+
 /*
  * Takes bytes out. If it returns false they are taken all the same, and beyond
  * limit: obj_stock_refill() must follow.

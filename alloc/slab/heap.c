@@ -169,6 +169,7 @@ bool heap_borrow(struct heap *heap)
 
 void heap_return(struct heap *heap)
 {
+	obj_stock_tell(&heap->stock);
 	/*
 	 * Pairs with heap_push_remote() and push_incoming(), each of which swaps,
 	 * and with heap_try_claim() after them: we see what came in, or who brought

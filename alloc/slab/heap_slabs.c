@@ -249,6 +249,7 @@ void heap_collect_parked(struct heap *heap)
 		lock(&heap->lock);
 		heap_collect_remote(heap);
 		unlock(&heap->lock);
+		obj_stock_tell(&heap->stock);
 		__atomic_store_n(&heap->owner, HEAP_PARKED, __ATOMIC_SEQ_CST);
 	}
 }

@@ -210,6 +210,16 @@ static uint64_t bytes_of_slabs(struct mem_cgroup *memcg)
 	return stat.slab_bytes;
 }
 
+/* Other processes read the record. */
+Test(group, the_record_tells_of_slabs_that_others_emptied, .init = make)
+{
+	in_thread(fill_a, NULL);
+	cr_expect_neq(READ_ONCE(a->memory.record->slab_bytes), 0);
+	in_thread(free_in_b, NULL);
+	cr_expect_eq(READ_ONCE(a->memory.record->slab_bytes), 0, "%ld bytes",
+		     (long)READ_ONCE(a->memory.record->slab_bytes));
+}
+
 /* By another heap of the group, as the first is taken. */
 static void *free_in_a(void *arg)
 {
