@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "alloc/pages/page_purger.h"
 
+#include <sys/single_threaded.h>
+
 #include "alloc/base/os.h"
 #include "alloc/pages/page_run.h"
 
 #define PAUSE_MS 100
 
 uint32_t page_purger;
+
+static bool prepared; /* atomic: it was asked for early */
 
 static bool change(uint32_t from, uint32_t to)
 {
@@ -46,7 +50,16 @@ void page_purger_stop(void)
 	os_futex_wake(&page_purger);
 }
 
+void page_purger_prepare(void)
+{
+	if (READ_ONCE(prepared) || __libc_single_threaded)
+		return;
+	WRITE_ONCE(prepared, true);
+	page_purger_want();
+}
+
 void page_purger_lost(void)
 {
+	WRITE_ONCE(prepared, false);
 	WRITE_ONCE(page_purger, PURGER_IDLE);
 }

@@ -55,6 +55,13 @@ void page_purger_rest(void);
 void page_purger_run(void);
 void page_purger_stop(void);
 
+/*
+ * A process with threads has it made ready while it allocates: its frees may not
+ * start a thread, and later it may neither allocate nor free. Any thread, with
+ * any locks.
+ */
+void page_purger_prepare(void);
+
 /* In the child of a fork: the thread is not there. */
 void page_purger_lost(void);
 

@@ -26,6 +26,9 @@
 /* With so many dirty pages a thread to purge them is worth its while. */
 #define PURGER_LEAST ((4ul << 20) >> PAGE_SHIFT)
 
+/* With so many used ones a process with threads gets it ready. */
+#define PURGER_EARLY ((16ul << 20) >> PAGE_SHIFT)
+
 /* It purges so many pages, before it lets others have the lock. */
 #define PURGER_STEP 1024
 
@@ -329,6 +332,8 @@ static void count_used(size_t npages)
 {
 	pages_used += npages;
 	page_decay_note(&page_decay, pages_used);
+	if (unlikely(pages_used >= PURGER_EARLY))
+		page_purger_prepare();
 }
 
 void *page_run_alloc(size_t npages, size_t align, bool *zeroed)

@@ -51,12 +51,18 @@ static void carve(struct heap *heap, struct slab *slab)
 	slot->room -= (int32_t)list.nr;
 }
 
-/* The first slabs of a heap are small, so that small groups stay small. */
+/*
+ * The first slabs of a heap are small, so that small groups stay small, and what
+ * a heap has of one cache never grows by much at a time.
+ */
+#define SLABS_OF_A_SIZE 3
+
 static size_t next_slab_pages(const struct kmem_cache *cache, const struct heap_slot *slot)
 {
 	size_t pages = cache->min_pages;
 
-	for (uint32_t n = slot->nr_slabs; n && pages < cache->max_pages; n--)
+	for (uint32_t n = slot->nr_slabs; n >= SLABS_OF_A_SIZE && pages < cache->max_pages;
+	     n -= SLABS_OF_A_SIZE)
 		pages *= 2;
 	return min_t(size_t, pages, cache->max_pages);
 }

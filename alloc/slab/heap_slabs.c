@@ -15,7 +15,7 @@
 #include "alloc/slab/heap_slabs.h"
 
 /* So much an owner keeps in empty slabs, and so many, for they are searched. */
-#define EMPTY_PAGES ((1u << 20) >> PAGE_SHIFT)
+#define EMPTY_PAGES ((512u << 10) >> PAGE_SHIFT)
 #define EMPTY_SLABS 32
 
 /* A full slab comes back when this part of its objects has been freed. */
