@@ -39,6 +39,7 @@ struct heap_slot {
 	uint32_t size;		   /* owner: bytes of an object */
 	uint32_t nr_slabs;	   /* lock */
 	struct hlist_head partial; /* lock */
+	void *seen;		   /* owner: freelist as of heap_flush_idle() */
 };
 
 /*
@@ -73,6 +74,7 @@ struct heap {
 	struct hlist_head full;		      /* lock: full slabs of all caches */
 	struct lock lock;
 	uint32_t caches_died; /* owner: as of which dead caches were trimmed */
+	uint32_t idle_hand;   /* owner: the slot that heap_flush_idle() looks at next */
 	bool torn;	      /* owner: a fork caught others at work; heap_recover() */
 
 	/* Caches made by kmem_cache_create(), by id; grown by the owner. */

@@ -121,6 +121,7 @@ int heap_refill(struct heap *heap, struct kmem_cache *cache)
 		heap_bury_dead(heap);
 	if (unlikely(!heap_has_slot(heap, cache)))
 		err = grow_extra(heap, cache);
+	heap_flush_idle(heap);
 	if (!err)
 		err = refill_locked(heap, cache, &slab);
 	unlock(&heap->lock);

@@ -18,6 +18,9 @@
 #define EMPTY_PAGES ((512u << 10) >> PAGE_SHIFT)
 #define EMPTY_SLABS 32
 
+/* How many freelists a refill looks at. */
+#define IDLE_SLOTS 4
+
 /* A full slab comes back when this part of its objects has been freed. */
 #define WAKE_SHIFT 3
 
@@ -202,6 +205,38 @@ void heap_flush_slot(struct heap *heap, struct heap_slot *slot)
 		slot->freelist = object_next(object, offset);
 		slot->room++;
 		free_to_slab(heap, slab, object, offset);
+	}
+}
+
+static void flush_half(struct heap *heap, struct heap_slot *slot)
+{
+	void *first = slot->freelist, *last = first;
+	unsigned int offset = slab_of(first)->cache->offset;
+	int32_t keep = heap_slot_waiting(slot) / 2;
+
+	if (keep == 0) {
+		heap_flush_slot(heap, slot);
+		return;
+	}
+	while (--keep)
+		last = object_next(last, offset);
+	slot->freelist = object_next(last, offset);
+	object_set_next(last, offset, NULL);
+	heap_flush_slot(heap, slot);
+	slot->freelist = first;
+}
+
+void heap_flush_idle(struct heap *heap)
+{
+	for (int i = 0; i < IDLE_SLOTS; i++) {
+		uint32_t hand = heap->idle_hand++ % (SIZE_CLASSES + heap->nr_extra);
+		struct heap_slot *slot = hand < SIZE_CLASSES
+						 ? &heap->slots[hand]
+						 : &heap->extra_slots[hand - SIZE_CLASSES];
+
+		if (slot->freelist && slot->freelist == slot->seen)
+			flush_half(heap, slot);
+		slot->seen = slot->freelist;
 	}
 }
 

@@ -36,6 +36,12 @@ void heap_recover_away(struct heap *heap);
 /* What waits on a freelist goes back to its slabs. */
 void heap_flush_slot(struct heap *heap, struct heap_slot *slot);
 
+/*
+ * Looks at some slots, by turns. A freelist that is as it was the last time keeps
+ * half, the part that was freed last: objects that wait pin their slabs.
+ */
+void heap_flush_idle(struct heap *heap);
+
 /* Takes a slab without used objects off its list; keeps or destroys it. */
 void heap_slab_emptied(struct heap *heap, struct slab *slab);
 

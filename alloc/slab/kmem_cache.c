@@ -19,7 +19,7 @@
 #define LARGEST_OBJECTS 8 /* for objects that would not fit as often */
 
 /* What a free puts on a freelist, before objects go back to their slabs. */
-#define FREE_OBJECTS 256
+#define FREE_OBJECTS 128
 #define FREE_BYTES   (64u << 10)
 #define FREE_LEAST   4
 
