@@ -19,8 +19,8 @@
 #define LARGEST_OBJECTS 8 /* for objects that would not fit as often */
 
 /* What a free puts on a freelist, before objects go back to their slabs. */
-#define FREE_OBJECTS 128
-#define FREE_BYTES   (64u << 10)
+#define FREE_OBJECTS 256
+#define FREE_BYTES   (128u << 10)
 #define FREE_LEAST   4
 
 /* How long a count of live objects must stay to be believed. */

@@ -234,6 +234,29 @@ Test(kmem_cache, shrink_gives_empty_slabs_back, .init = enter)
 	cr_expect_eq(kmem_cache_destroy(cache), 0);
 }
 
+/* What waits on the freelist of a cache pins its slabs, until others refill. */
+Test(kmem_cache, freelists_that_nobody_uses_shrink, .init = enter)
+{
+	const int stride = 60; /* a slab has a few more */
+	struct kmem_cache *cache = make(1000, 0, 0, NULL);
+	static void *others[OBJECTS];
+
+	fill(cache);
+	for (int i = 0; i < OBJECTS; i += stride)
+		kmem_cache_free(cache, objects[i]);
+	for (int i = 0; i < OBJECTS; i++)
+		if (i % stride)
+			kmem_cache_free(cache, objects[i]);
+	cr_expect_geq(stat_now().slab_bytes, 3 << 19, "one of each slab waits");
+	for (int i = 0; i < OBJECTS; i++)
+		others[i] = kmalloc(2048, GFP_KERNEL);
+	cr_expect_leq(stat_now().slab_bytes, OBJECTS * 2048 + (1 << 20), "%lu bytes",
+		      (unsigned long)stat_now().slab_bytes);
+	for (int i = 0; i < OBJECTS; i++)
+		kfree(others[i]);
+	cr_expect_eq(kmem_cache_destroy(cache), 0);
+}
+
 static void *fill_elsewhere(void *arg)
 {
 	enter();
