@@ -96,11 +96,25 @@ size_t kmalloc_usable_size(const void *block, const char *caller)
 
 /* ---- realloc -------------------------------------------------------------- */
 
+/*
+ * A block that has to move for its growth will grow again, so it gets a quarter
+ * more, if the stock has that: no limit is met for what was not asked for.
+ */
+static size_t size_to_grow(size_t old, size_t size)
+{
+	const struct obj_stock *stock = &current_heap->stock;
+	size_t more = min_t(size_t, old + old / 4, KMALLOC_MAX_CACHE_SIZE);
+
+	if (size <= old || size >= more)
+		return size;
+	return READ_ONCE(stock->used) + (int64_t)more * 2 <= READ_ONCE(stock->limit) ? more : size;
+}
+
 /* To a block of its own; a smaller size that is refused stays where it is. */
 static void *realloc_copy(void *block, size_t old, size_t size, gfp_t gfp, const char *caller)
 {
 	int saved_errno = errno;
-	void *new = kmalloc_fast(size, gfp);
+	void *new = kmalloc_fast(size_to_grow(old, size), gfp);
 
 	if (!new &&size <= old) {
 		errno = saved_errno;

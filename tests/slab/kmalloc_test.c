@@ -151,6 +151,34 @@ Test(krealloc, null_and_nothing, .init = enter)
 	cr_expect_eq(live_bytes(), 0, "it was freed");
 }
 
+static size_t size_after_growth(void)
+{
+	void *block = kmalloc(1792, GFP_KERNEL);
+	size_t size;
+
+	cr_assert_not_null(block);
+	block = krealloc(block, 1793, GFP_KERNEL);
+	cr_assert_not_null(block);
+	size = ksize(block);
+	kfree(block);
+	return size;
+}
+
+/* What is not asked for is never a reason to charge. */
+Test(krealloc, growth_gets_a_quarter_more_where_that_is_charged_already, .init = enter)
+{
+	struct mem_cgroup *tight = mem_cgroup_create(NULL, "tight");
+
+	for (int i = 0; i < 8; i++) /* batches grow, and stay in the stock */
+		kfree(kmalloc(60000, GFP_KERNEL));
+	cr_expect_eq(size_after_growth(), 2560);
+	cr_assert_eq(mem_cgroup_set_max(tight, 16 << 10), 0);
+	set_active_memcg(tight);
+	cr_expect_eq(size_after_growth(), 2048);
+	cr_expect_eq(mem_cgroup_event(tight, MEMCG_EVENT_MAX), 0);
+	set_active_memcg(NULL);
+}
+
 Test(krealloc, refused_leaves_the_block, .init = enter)
 {
 	static const size_t sizes[] = {1000, 60000, 70000, 300000};
