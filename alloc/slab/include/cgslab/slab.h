@@ -114,7 +114,8 @@ void *kzalloc(size_t size, gfp_t gfp) CGSLAB_API(kzalloc) __attribute__((malloc,
 
 /*
  * Changes the size of a block, which may move. On failure returns NULL, and
- * the block is as it was. @size 0 frees it and returns NULL.
+ * the block is as it was. @size 0 frees it and returns NULL. A block that moves
+ * to grow may get more than @size: see ksize(), which is what is charged.
  */
 void *krealloc(void *block, size_t size, gfp_t gfp) CGSLAB_API(krealloc)
 	__attribute__((alloc_size(2)));
