@@ -42,7 +42,9 @@ static __racy_fn void count_one(struct slab *slab, void *arg)
 static __racy_fn void uncount_slots(struct obj_cgroup *objcg, const struct heap_slot *slots,
 				    uint32_t n)
 {
-	for (const struct heap_slot *slot = slots; slot < slots + n; slot++) {
+	for (uint32_t i = 0; i < n; i++) {
+		const struct heap_slot *slot = &slots[i];
+
 		objcg->counted_objects -= heap_slot_waiting(slot);
 		objcg->counted_bytes -= (int64_t)heap_slot_waiting(slot) * slot->size;
 	}

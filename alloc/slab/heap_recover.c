@@ -37,7 +37,9 @@ static void announce_remote(struct heap *heap, struct slab *slab, void *arg)
 
 static void recount_slots(struct heap_slot *slots, uint32_t n)
 {
-	for (struct heap_slot *slot = slots; slot < slots + n; slot++) {
+	for (uint32_t i = 0; i < n; i++) {
+		struct heap_slot *slot = &slots[i];
+
 		slot->room = slot->max_free;
 		for (void *object = slot->freelist; object;
 		     object = object_next(object, slab_of(object)->cache->offset))

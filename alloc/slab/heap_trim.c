@@ -26,9 +26,9 @@ static void trim_empty(struct heap *heap, struct slab *slab, void *arg)
 static void flush_slots(struct heap *heap, const struct trim *trim, struct heap_slot *slots,
 			uint32_t n)
 {
-	for (struct heap_slot *slot = slots; slot < slots + n; slot++)
-		if (slot->freelist && trim_wants(trim, slab_of(slot->freelist)->cache))
-			heap_flush_slot(heap, slot);
+	for (uint32_t i = 0; i < n; i++)
+		if (slots[i].freelist && trim_wants(trim, slab_of(slots[i].freelist)->cache))
+			heap_flush_slot(heap, &slots[i]);
 }
 
 /* heap->lock. */
