@@ -10,7 +10,8 @@
 
 uint32_t page_purger;
 
-static bool prepared; /* atomic: it was asked for early */
+/* Asked for early. Atomic; two that ask at once do no harm, it starts only once. */
+static bool prepared;
 
 static bool change(uint32_t from, uint32_t to)
 {
