@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# spin_test.sh MODEL [VARIANT...]: the model holds in every order of its steps,
+# model_test.sh MODEL [VARIANT...]: the model holds in every order of its steps,
 # and reaches all of them; each variant, which lacks something, does not hold.
 set -eu
 
