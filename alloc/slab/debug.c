@@ -3,6 +3,9 @@
 
 #ifdef CGSLAB_DEBUG
 
+#include <dlfcn.h>
+#include <string.h>
+
 #include "alloc/base/message.h"
 
 /*
@@ -25,6 +28,7 @@ void debug_free(const struct slab *slab, void *object, const char *caller)
 {
 	if (!slab_has_object(slab, object))
 		die("%s(): invalid pointer %p, inside an object", caller, object);
+	debug_track(slab->cache, object, NULL);
 	if (slab->cache->offset)
 		return;
 	if (*mark_of(object) == mark_for(object))
@@ -57,6 +61,111 @@ static void validate_slab(struct heap *heap, struct slab *slab, void *arg)
 void debug_validate_heap(struct heap *heap)
 {
 	heap_for_each_slab(heap, validate_slab, NULL);
+}
+
+/* ---- Who allocated what --------------------------------------------------- */
+
+/* So many lines of a report at most. */
+#define REPORT_LINES 10
+
+uint32_t debug_lay_out(struct kmem_cache *cache, uint32_t size)
+{
+	/* Behind the mark of a free object, too. */
+	size = max_t(uint32_t, size, 2 * sizeof(void *));
+	cache->track = (uint32_t)round_up_to(size, sizeof(void *));
+	return cache->track + (uint32_t)sizeof(void *);
+}
+
+static const void **track_of(const struct kmem_cache *cache, void *object)
+{
+	return (const void **)((char *)object + cache->track);
+}
+
+void debug_track(const struct kmem_cache *cache, void *object, const void *caller)
+{
+	if (object && cache->track)
+		WRITE_ONCE(*track_of(cache, object), caller);
+}
+
+void debug_carved(const struct slab *slab, void *first, uint32_t nr)
+{
+	for (char *object = first; nr; nr--, object += slab->size)
+		debug_track(slab->cache, object, NULL);
+}
+
+static void note_site(struct debug_sites *sites, const void *caller)
+{
+	uint32_t i;
+
+	for (i = 0; i < sites->nr && sites->site[i].caller != caller; i++)
+		;
+	if (i == DEBUG_SITES) {
+		sites->others++;
+		return;
+	}
+	if (i == sites->nr)
+		sites->site[sites->nr++].caller = caller;
+	sites->site[i].nr++;
+}
+
+void debug_note_sites(const struct slab *slab, struct debug_sites *sites)
+{
+	uint32_t carved = READ_ONCE(slab->carved);
+
+	for (uint32_t i = 0; i < carved; i++) {
+		const void *caller = READ_ONCE(*track_of(slab->cache, slab_object(slab, i)));
+
+		if (caller)
+			note_site(sites, caller);
+	}
+}
+
+/* As a function and an offset, or as a file and what addr2line wants. */
+static void report_site(const struct debug_site *site)
+{
+	const char *slash, *file;
+	Dl_info info;
+
+	if (!dladdr(site->caller, &info)) {
+		warn("  %lu allocated at %p", (unsigned long)site->nr, site->caller);
+		return;
+	}
+	slash = strrchr(info.dli_fname, '/');
+	file = slash ? slash + 1 : info.dli_fname;
+	if (info.dli_sname)
+		warn("  %lu allocated by %s+0x%lx (%s)", (unsigned long)site->nr, info.dli_sname,
+		     (unsigned long)((uintptr_t)site->caller - (uintptr_t)info.dli_saddr), file);
+	else
+		warn("  %lu allocated at %s+0x%lx", (unsigned long)site->nr, file,
+		     (unsigned long)((uintptr_t)site->caller - (uintptr_t)info.dli_fbase));
+}
+
+/* Takes out who has most. */
+static struct debug_site take_most(struct debug_sites *sites)
+{
+	struct debug_site *most = sites->site, site;
+
+	for (uint32_t i = 1; i < sites->nr; i++)
+		if (sites->site[i].nr > most->nr)
+			most = &sites->site[i];
+	site = *most;
+	*most = sites->site[--sites->nr];
+	return site;
+}
+
+void debug_report_sites(struct debug_sites *sites)
+{
+	uint64_t others = sites->others;
+
+	for (int line = 0; sites->nr && line < REPORT_LINES; line++) {
+		struct debug_site site = take_most(sites);
+
+		report_site(&site);
+	}
+	while (sites->nr)
+		others += sites->site[--sites->nr].nr;
+	if (others)
+		warn("  %lu allocated elsewhere", (unsigned long)others);
 }
 
 #else

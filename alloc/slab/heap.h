@@ -73,9 +73,8 @@ struct heap {
 	uint32_t empty_pages;		      /* lock */
 	struct hlist_head full;		      /* lock: full slabs of all caches */
 	struct lock lock;
-	uint32_t caches_died; /* owner: as of which dead caches were trimmed */
-	uint32_t idle_hand;   /* owner: the slot that heap_flush_idle() looks at next */
-	bool torn;	      /* owner: a fork caught others at work; heap_recover() */
+	uint32_t idle_hand; /* owner: the slot that heap_flush_idle() looks at next */
+	bool torn;	    /* owner: a fork caught others at work; heap_recover() */
 
 	/* Caches made by kmem_cache_create(), by id; grown by the owner. */
 	uint32_t nr_extra;
@@ -216,7 +215,29 @@ void heap_count_away(const struct heap *heap, int64_t *objects, int64_t *bytes);
  * Collects what was freed from elsewhere, puts freelists back into their slabs
  * and destroys the empty ones; @cache NULL: of all caches. Owner or borrower.
  */
-void heap_trim(struct heap *heap, const struct kmem_cache *cache);
+void heap_trim(struct heap *heap, struct kmem_cache *cache);
+
+/*
+ * What any thread may do to a heap that another works with, under cgroup_lock,
+ * with which heaps stay with their group:
+ *
+ * Destroys slabs of @cache that the owner keeps empty. He touches such a slab
+ * under the lock only.
+ */
+void heap_destroy_kept(struct heap *heap, const struct kmem_cache *cache);
+
+/*
+ * Drops all that the heap, which has a slot for it, knows of free objects of
+ * @cache: nobody uses that any more, so the owner does not touch its slot, nor
+ * its slabs, without the lock. heap_bury_slab() must follow for each of them.
+ */
+void heap_forget_cache(struct heap *heap, const struct kmem_cache *cache);
+
+/*
+ * Takes a slab without live objects off its list and gives it back. Its objects
+ * are on no list, or on such as go with it. lock.
+ */
+void heap_bury_slab(struct heap *heap, struct slab *slab);
 
 /* Lets go of all slabs; those with live objects become ownerless. Closer. */
 void heap_disown_slabs(struct heap *heap);

@@ -117,8 +117,6 @@ int heap_refill(struct heap *heap, struct kmem_cache *cache)
 		heap_recover(heap);
 	heap_pass_on(heap);
 	lock(&heap->lock);
-	if (unlikely(heap->caches_died != READ_ONCE(caches_died)))
-		heap_bury_dead(heap);
 	if (unlikely(!heap_has_slot(heap, cache)))
 		err = grow_extra(heap, cache);
 	heap_flush_idle(heap);

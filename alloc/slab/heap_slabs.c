@@ -116,6 +116,20 @@ void heap_destroy_empty(struct heap *heap, struct slab *slab)
 	slab_destroy(slab, &heap->stock);
 }
 
+void heap_bury_slab(struct heap *heap, struct slab *slab)
+{
+	if (slab->place == SLAB_EMPTY)
+		leave_empty(heap, slab);
+	else
+		hlist_del_init(&slab->node);
+	heap_slot(heap, slab->cache)->nr_slabs--;
+	/* For who counts before the grace period of a SLAB_TYPESAFE_BY_RCU cache. */
+	slab->countdown = 0;
+	slab->reserve = 0;
+	WRITE_ONCE(slab->remote, 0);
+	slab_destroy_apart(slab);
+}
+
 /* An owner keeps a few for the next burst; a parked heap keeps none. */
 void heap_slab_emptied(struct heap *heap, struct slab *slab)
 {
@@ -266,6 +280,21 @@ void heap_collect_remote(struct heap *heap)
 		next = slab->remote_next; /* before it may be pushed again */
 		used -= remote_collect(slab);
 		heap_slab_update_place(heap, slab, used);
+	}
+}
+
+void heap_withdraw_remote(struct heap *heap, const struct kmem_cache *cache)
+{
+	struct slab *slab, *next;
+
+	if (!READ_ONCE(heap->remote_slabs))
+		return;
+	/* As in heap_collect_remote(). */
+	slab = __atomic_exchange_n(&heap->remote_slabs, NULL, __ATOMIC_ACQUIRE);
+	for (; slab; slab = next) {
+		next = slab->remote_next;
+		if (slab->cache != cache)
+			heap_push_remote(heap, slab);
 	}
 }
 

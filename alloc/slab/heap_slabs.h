@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How slabs move between the lists of their heap. Everything here wants
- * heap->lock, and an owner or borrower of the heap.
+ * heap->lock, and an owner or borrower of the heap where nothing else is said.
  */
 #ifndef ALLOC_SLAB_HEAP_SLABS_H
 #define ALLOC_SLAB_HEAP_SLABS_H
@@ -54,7 +54,7 @@ void heap_slab_update_place(struct heap *heap, struct slab *slab, uint32_t used)
 /* Takes in what was freed from elsewhere, in whatever way. */
 void heap_collect_remote(struct heap *heap);
 
-/* Gives back what is kept of caches that were destroyed. */
-void heap_bury_dead(struct heap *heap);
+/* Takes slabs of @cache off heap->remote_slabs. Any thread; heap_collect_parked() follows. */
+void heap_withdraw_remote(struct heap *heap, const struct kmem_cache *cache);
 
 #endif

@@ -5,15 +5,9 @@
 #include "alloc/slab/debug.h"
 #include "alloc/slab/heap_slabs.h"
 
-/* What heap_trim() is about. */
-struct trim {
-	const struct kmem_cache *cache; /* NULL: all */
-	bool dead;			/* only dead caches */
-};
-
-static bool trim_wants(const struct trim *trim, const struct kmem_cache *cache)
+static bool trim_wants(const struct kmem_cache *wanted, const struct kmem_cache *cache)
 {
-	return (!trim->cache || trim->cache == cache) && (!trim->dead || READ_ONCE(cache->dead));
+	return !wanted || wanted == cache;
 }
 
 static void trim_empty(struct heap *heap, struct slab *slab, void *arg)
@@ -23,40 +17,59 @@ static void trim_empty(struct heap *heap, struct slab *slab, void *arg)
 }
 
 /* heap->lock. */
-static void flush_slots(struct heap *heap, const struct trim *trim, struct heap_slot *slots,
+static void flush_slots(struct heap *heap, const struct kmem_cache *cache, struct heap_slot *slots,
 			uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
-		if (slots[i].freelist && trim_wants(trim, slab_of(slots[i].freelist)->cache))
+		if (slots[i].freelist && trim_wants(cache, slab_of(slots[i].freelist)->cache))
 			heap_flush_slot(heap, &slots[i]);
 }
 
-/* heap->lock. */
-static void trim_locked(struct heap *heap, struct trim trim)
-{
-	heap_collect_remote(heap);
-	flush_slots(heap, &trim, heap->slots, SIZE_CLASSES);
-	flush_slots(heap, &trim, heap->extra_slots, heap->nr_extra);
-	heap_for_each_slab(heap, trim_empty, &trim);
-}
-
-void heap_trim(struct heap *heap, const struct kmem_cache *cache)
+void heap_trim(struct heap *heap, struct kmem_cache *cache)
 {
 	if (unlikely(heap->torn))
 		heap_recover(heap);
 	heap_pass_on(heap);
 	lock(&heap->lock);
 	debug_validate_heap(heap);
-	trim_locked(heap, (struct trim){.cache = cache});
+	heap_collect_remote(heap);
+	flush_slots(heap, cache, heap->slots, SIZE_CLASSES);
+	flush_slots(heap, cache, heap->extra_slots, heap->nr_extra);
+	heap_for_each_slab(heap, trim_empty, cache);
 	unlock(&heap->lock);
 }
 
-void heap_bury_dead(struct heap *heap)
+/* ---- By any thread ---------------------------------------------------------- */
+
+void heap_destroy_kept(struct heap *heap, const struct kmem_cache *cache)
 {
-	/* Pairs with the release in kmem_cache_destroy(). */
-	heap->caches_died = load_acquire(&caches_died);
-	trim_locked(heap, (struct trim){.dead = true});
+	struct hlist_node *node, *next;
+
+	lock(&heap->lock);
+	for (node = heap->empty.first; node; node = next) {
+		struct slab *slab = container_of(node, struct slab, node);
+
+		next = node->next;
+		if (slab->cache == cache)
+			heap_bury_slab(heap, slab);
+	}
+	unlock(&heap->lock);
 }
+
+void heap_forget_cache(struct heap *heap, const struct kmem_cache *cache)
+{
+	struct heap_slot *slot = heap_slot(heap, cache);
+
+	lock(&heap->lock);
+	slot->freelist = NULL;
+	slot->seen = NULL;
+	slot->room = slot->max_free;
+	heap_withdraw_remote(heap, cache);
+	unlock(&heap->lock);
+	heap_collect_parked(heap); /* its owner may have looked in between */
+}
+
+/* ---- Offline ---------------------------------------------------------------- */
 
 static void disown_one(struct heap *heap, struct slab *slab, void *arg)
 {
@@ -74,7 +87,6 @@ static void disown_one(struct heap *heap, struct slab *slab, void *arg)
 
 void heap_disown_slabs(struct heap *heap)
 {
-	const struct trim all = {0};
 	unsigned int tries = 0;
 
 	if (unlikely(heap->torn))
@@ -82,8 +94,8 @@ void heap_disown_slabs(struct heap *heap)
 	lock(&heap->lock);
 	for (;;) {
 		heap_collect_remote(heap);
-		flush_slots(heap, &all, heap->slots, SIZE_CLASSES);
-		flush_slots(heap, &all, heap->extra_slots, heap->nr_extra);
+		flush_slots(heap, NULL, heap->slots, SIZE_CLASSES);
+		flush_slots(heap, NULL, heap->extra_slots, heap->nr_extra);
 		heap_for_each_slab(heap, disown_one, NULL);
 		if (!heap->full.first)
 			break;

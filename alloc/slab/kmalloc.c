@@ -85,8 +85,8 @@ static size_t slab_block_size(const struct slab *slab)
 {
 	if (slab->kind == SLAB_SPAN)
 		return slab_bytes(slab);
-	/* The link behind an object of a user's cache is not his to use. */
-	return slab->cache->offset ? slab->cache->object_size : slab->size;
+	/* What lies behind an object of a user's cache is not his to use. */
+	return slab->cache->offset || slab->cache->track ? slab->cache->object_size : slab->size;
 }
 
 size_t kmalloc_usable_size(const void *block, const char *caller)

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "alloc/base/message.h"
 #include "alloc/base/meta.h"
@@ -23,17 +22,12 @@
 #define FREE_BYTES   (128u << 10)
 #define FREE_LEAST   4
 
-/* How long a count of live objects must stay to be believed. */
-#define LEAK_TRIES    10
-#define LEAK_PAUSE_NS 1000000
-
-#define NAME_CHARS    (sizeof(((struct kmem_cache *)0)->name) - 1)
+#define NAME_CHARS   (sizeof(((struct kmem_cache *)0)->name) - 1)
 
 struct kmem_cache kmalloc_caches[SIZE_CLASSES];
 
 struct lock slab_caches_lock = LOCK_INIT(LOCK_RANK_CACHES);
 struct list_head slab_caches = LIST_HEAD_INIT(slab_caches);
-uint32_t caches_died;
 static uint32_t next_id = SIZE_CLASSES; /* slab_caches_lock */
 static uint32_t *free_ids;		/* slab_caches_lock: of destroyed caches */
 static uint32_t nr_free_ids, max_free_ids;
@@ -75,7 +69,7 @@ void kmem_caches_init(void)
 		init_kmalloc_cache(&kmalloc_caches[class], class);
 }
 
-/* ---- Creation and destruction --------------------------------------------- */
+/* ---- Creation, references, shrinking --------------------------------------- */
 
 /*
  * Where the free-list link may not overwrite the object, it follows it. Links
@@ -92,6 +86,7 @@ static void lay_out(struct kmem_cache *cache, unsigned int align)
 	cache->owner_tag = 1;
 	if (cache->flags & SLAB_HWCACHE_ALIGN)
 		align = max_t(unsigned int, align, CACHELINE);
+	size = debug_lay_out(cache, size);
 	align = max_t(unsigned int, align, KMALLOC_MIN_SIZE);
 	cache->size = (uint32_t)round_up_to(size, align);
 	set_geometry(cache);
@@ -178,98 +173,36 @@ void kmem_cache_put(struct kmem_cache *cache)
 }
 
 /*
- * The calling thread's heap and the parked ones. A heap may leave the group
- * while we look, and be another's by now: it is trimmed there, no harm done.
+ * Parked heaps and that of the calling thread give back all that is free. From a
+ * heap at work only the empty slabs can be taken: freelists are its owner's.
  */
+static void shrink_heap(struct heap *heap, struct kmem_cache *cache)
+{
+	if (heap == current_heap) {
+		heap_trim(heap, cache);
+	} else if (heap_borrow(heap)) {
+		heap_trim(heap, cache);
+		heap_return(heap);
+	} else {
+		heap_destroy_kept(heap, cache);
+	}
+}
+
 static int shrink_heaps(struct mem_cgroup *memcg, void *arg)
 {
-	struct kmem_cache *cache = arg;
-
-	for (struct heap *heap = memcg_first_heap(memcg); heap; heap = heap->next) {
-		if (heap == current_heap) {
-			heap_trim(heap, cache);
-		} else if (heap_borrow(heap)) {
-			heap_trim(heap, cache);
-			heap_return(heap);
-		}
-	}
+	lock(&cgroup_lock); /* until then the heaps stay with their group */
+	if (memcg->online)
+		for (struct heap *heap = memcg_first_heap(memcg); heap; heap = heap->next)
+			shrink_heap(heap, arg);
+	unlock(&cgroup_lock);
 	return 0;
 }
 
 int kmem_cache_shrink(struct kmem_cache *cache)
 {
+	counters_own();
 	rcu_take_in_thread();
 	return mem_cgroup_walk(&root_memcg, shrink_heaps, cache);
-}
-
-struct leak_count {
-	const struct kmem_cache *cache;
-	uint64_t objects;
-};
-
-static __racy_fn void count_leaks(struct slab *slab, void *arg)
-{
-	struct leak_count *count = arg;
-
-	if (READ_ONCE(slab->kind) == SLAB_OBJECTS && slab->cache == count->cache)
-		count->objects += slab_count_out(slab);
-}
-
-static __racy_fn void uncount_waiting(struct mem_cgroup *memcg, struct leak_count *count)
-{
-	for (struct heap *heap = memcg_first_heap(memcg); heap; heap = heap->next)
-		if (heap_has_slot(heap, count->cache))
-			count->objects -=
-				(uint64_t)heap_slot_waiting(heap_slot(heap, count->cache));
-}
-
-/*
- * How many objects of a cache that nobody uses any more are live. Threads that
- * collect what was freed may be in the middle of it, so not the first number
- * counts, but that it stays. cgroup_lock keeps heaps from being closed.
- */
-static uint64_t cache_count_leaks(const struct kmem_cache *cache)
-{
-	const struct timespec pause = {.tv_nsec = LEAK_PAUSE_NS};
-	struct leak_count count = {.cache = cache};
-	struct mem_cgroup *memcg;
-
-	for (int i = 0; i < LEAK_TRIES; i++) {
-		if (i)
-			nanosleep(&pause, NULL);
-		count.objects = 0;
-		lock(&cgroup_lock);
-		slab_for_each(count_leaks, &count);
-		for_each_memcg (memcg, &root_memcg)
-			uncount_waiting(memcg, &count);
-		unlock(&cgroup_lock);
-		if (!count.objects)
-			break;
-	}
-	return count.objects;
-}
-
-int kmem_cache_destroy(struct kmem_cache *cache)
-{
-	uint64_t leaks;
-
-	if (!cache)
-		return 0;
-	kvfree_rcu_barrier();
-	leaks = cache_count_leaks(cache);
-	if (leaks) {
-		warn("kmem_cache_destroy(\"%s\"): %lu objects are still in use", cache->name,
-		     (unsigned long)leaks);
-		return -EBUSY;
-	}
-	WRITE_ONCE(cache->dead, true);
-	/* Pairs with the acquire in heap_bury_dead(). */
-	__atomic_add_fetch(&caches_died, 1, __ATOMIC_RELEASE);
-	kmem_cache_shrink(cache);
-	if (cache->flags & SLAB_TYPESAFE_BY_RCU)
-		rcu_barrier();
-	kmem_cache_put(cache); /* for being alive */
-	return 0;
 }
 
 /* ---- Objects -------------------------------------------------------------- */
@@ -338,18 +271,26 @@ static __always_inline_fn void *cache_alloc(struct kmem_cache *cache, gfp_t gfp)
 	return heap_slot_pop(slot, object, cache->offset);
 }
 
-void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
+/* @caller is for a debug build, which keeps it with the object. */
+static __always_inline_fn void *cache_alloc_for(struct kmem_cache *cache, gfp_t gfp,
+						const void *caller)
 {
 	void *object = cache_alloc(cache, gfp);
 
 	if (object && (gfp & __GFP_ZERO))
 		memset(object, 0, cache->object_size);
+	debug_track(cache, object, caller);
 	return object;
+}
+
+void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
+{
+	return cache_alloc_for(cache, gfp, __builtin_return_address(0));
 }
 
 void *kmem_cache_zalloc(struct kmem_cache *cache, gfp_t gfp)
 {
-	return kmem_cache_alloc(cache, gfp | __GFP_ZERO);
+	return cache_alloc_for(cache, gfp | __GFP_ZERO, __builtin_return_address(0));
 }
 
 void kmem_cache_free(struct kmem_cache *cache, void *object)
@@ -373,7 +314,7 @@ void kmem_cache_free(struct kmem_cache *cache, void *object)
 size_t kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t count, void **objects)
 {
 	for (size_t i = 0; i < count; i++) {
-		objects[i] = kmem_cache_alloc(cache, gfp);
+		objects[i] = cache_alloc_for(cache, gfp, __builtin_return_address(0));
 		if (!objects[i]) {
 			kmem_cache_free_bulk(cache, i, objects);
 			errno = ENOMEM;

@@ -9,11 +9,11 @@
 #include "alloc/slab/size_class.h"
 
 /*
- * A cache is alive until kmem_cache_destroy(), then dead while slabs remain:
- * the empty ones that running threads keep for speed. Each thread gives its own
- * back on its next slow path. References are held by being alive and by each
- * slab. The last slab takes the cache with it, and only
- * then the id is used again, so a heap's slot never has two caches' slabs.
+ * A cache is alive until kmem_cache_destroy(), which takes its last slabs from
+ * all heaps. References are held by being alive and by each slab, which keeps
+ * its own for as long as it looks at the cache; so whichever goes last takes the
+ * cache with it. Only then the id is used again, so a heap's slot never has two
+ * caches' slabs.
  */
 struct kmem_cache {
 	/* Const after creation: */
@@ -27,6 +27,7 @@ struct kmem_cache {
 	 * of free() does not take others' objects for its own.
 	 */
 	uint32_t owner_tag;
+	uint32_t track; /* debug build: offset of who allocated the object; or 0 */
 	slab_flags_t flags;
 	uint32_t min_pages, max_pages; /* of its first and later slabs */
 	int32_t max_free;	       /* objects that a free may put on a freelist */
@@ -34,9 +35,8 @@ struct kmem_cache {
 
 	/* A line that is written: */
 	int64_t refcnt __attribute__((aligned(CACHELINE))); /* atomic */
-	bool dead;	       /* atomic: set once, before caches_died is bumped */
-	struct list_head list; /* slab_caches_lock */
-	char name[32];	       /* const */
+	struct list_head list;				    /* slab_caches_lock */
+	char name[32];					    /* const */
 };
 
 /*
@@ -55,9 +55,6 @@ extern struct kmem_cache kmalloc_caches[SIZE_CLASSES];
 
 extern struct lock slab_caches_lock;
 extern struct list_head slab_caches; /* slab_caches_lock; not kmalloc's */
-
-/* Atomic: how many caches were destroyed; heaps compare it with theirs. */
-extern uint32_t caches_died;
 
 void kmem_cache_get(struct kmem_cache *cache);
 void kmem_cache_put(struct kmem_cache *cache);

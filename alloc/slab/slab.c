@@ -8,6 +8,7 @@
 #include "alloc/base/lock.h"
 #include "alloc/base/message.h"
 #include "alloc/pages/page_run.h"
+#include "alloc/slab/debug.h"
 
 #define TABLE_SLOTS (1ul << 28)
 #define TABLE_LEAST (1ul << 16)
@@ -118,6 +119,7 @@ struct object_list slab_carve(struct slab *slab, uint32_t want)
 	if (slab->cache->ctor)
 		for (char *object = first; object <= last; object += slab->size)
 			slab->cache->ctor(object);
+	debug_carved(slab, first, n);
 	for (char *object = first; object < last; object += slab->size)
 		object_set_next(object, offset, object + slab->size);
 	object_set_next(last, offset, NULL);
@@ -164,13 +166,18 @@ void slab_destroy_ownerless(struct slab *slab)
 	}
 }
 
+void slab_destroy_apart(struct slab *slab)
+{
+	obj_cgroup_get(slab->objcg); /* the slab's: the heap may be gone by then */
+	WRITE_ONCE(slab->owner, 0);
+	slab_destroy_ownerless(slab);
+}
+
 void slab_destroy(struct slab *slab, struct obj_stock *stock)
 {
 	debug_assert(slab_used(slab) == 0);
 	if (slab->cache->flags & SLAB_TYPESAFE_BY_RCU) {
-		obj_cgroup_get(slab->objcg); /* the heap may be gone by then */
-		WRITE_ONCE(slab->owner, 0);
-		slab_destroy_ownerless(slab);
+		slab_destroy_apart(slab);
 	} else {
 		obj_stock_account_slab(stock, -(int64_t)slab_bytes(slab));
 		give_back(slab);

@@ -159,6 +159,12 @@ struct object_list slab_carve(struct slab *slab, uint32_t want);
 void slab_destroy(struct slab *slab, struct obj_stock *stock);
 
 /*
+ * The same by a thread that may not touch the heap's stock: what was told of the
+ * slab is untold through the objcg, which the heap holds.
+ */
+void slab_destroy_apart(struct slab *slab);
+
+/*
  * Gives back a slab without an owner and without live objects, at once or, for
  * a SLAB_TYPESAFE_BY_RCU cache, after a grace period. Drops its reference of the
  * objcg: unless another is known to be held, no lock may be.

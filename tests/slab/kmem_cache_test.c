@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <criterion/criterion.h>
-#include <criterion/redirect.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -266,7 +265,6 @@ static void *fill_elsewhere(void *arg)
 	return NULL;
 }
 
-/* What other heaps keep of a cache is theirs to give back, when they look. */
 Test(kmem_cache, destroyed_with_slabs_in_parked_heaps)
 {
 	struct kmem_cache *cache = make(1000, 0, 0, NULL);
@@ -278,6 +276,124 @@ Test(kmem_cache, destroyed_with_slabs_in_parked_heaps)
 	cr_expect_eq(kmem_cache_destroy(cache), 0);
 	cr_expect_eq(mem_cgroup_stat(mem_cgroup_lookup(NULL, "caches"), &stat), 0);
 	cr_expect_eq(stat.slab_bytes, 0);
+}
+
+static pthread_barrier_t steps;
+
+/* Stays inside, and asleep, with empty slabs and a freelist. */
+static void *fill_and_wait(void *arg)
+{
+	fill_elsewhere(arg);
+	pthread_barrier_wait(&steps);
+	pthread_barrier_wait(&steps);
+	kfree(kmalloc(5000, GFP_KERNEL)); /* its heap is in order */
+	return NULL;
+}
+
+static uint64_t bytes_while_another_waits(struct kmem_cache *cache,
+					  int (*fn)(struct kmem_cache *cache))
+{
+	struct mem_cgroup_stat stat = {.size = sizeof(stat)};
+	pthread_t thread;
+	uint64_t bytes;
+
+	pthread_barrier_init(&steps, NULL, 2);
+	cr_assert_eq(pthread_create(&thread, NULL, fill_and_wait, cache), 0);
+	pthread_barrier_wait(&steps);
+	cr_expect_eq(mem_cgroup_stat(mem_cgroup_root(), &stat), 0);
+	cr_assert_geq(stat.slab_bytes, 200000, "the other thread keeps something");
+	cr_expect_eq(fn(cache), 0);
+	stat = (struct mem_cgroup_stat){.size = sizeof(stat)};
+	cr_expect_eq(mem_cgroup_stat(mem_cgroup_root(), &stat), 0);
+	bytes = stat.slab_bytes;
+	cr_expect_eq(mem_cgroup_verify(mem_cgroup_root(), NULL), 0);
+	pthread_barrier_wait(&steps);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	cr_expect_eq(mem_cgroup_verify(mem_cgroup_root(), NULL), 0);
+	return bytes;
+}
+
+/* Nothing waits for the owner of a heap to wake up. */
+Test(kmem_cache, destroyed_with_slabs_in_running_heaps)
+{
+	struct kmem_cache *cache = make(1000, 0, 0, NULL);
+	uint32_t id = cache->id;
+
+	cr_expect_eq(bytes_while_another_waits(cache, kmem_cache_destroy), 0);
+	cache = make(500, 0, 0, NULL);
+	cr_expect_eq(cache->id, id, "the cache itself is gone too");
+	cr_expect_eq(kmem_cache_destroy(cache), 0);
+}
+
+Test(kmem_cache, typesafe_destroyed_with_slabs_in_running_heaps)
+{
+	struct kmem_cache *cache = make(1000, 0, SLAB_TYPESAFE_BY_RCU, NULL);
+
+	cr_expect_eq(bytes_while_another_waits(cache, kmem_cache_destroy), 0);
+}
+
+/* But for those that its freelist pins. */
+Test(kmem_cache, shrink_reaches_into_running_heaps)
+{
+	struct kmem_cache *cache = make(1000, 0, 0, NULL);
+	uint64_t bytes = bytes_while_another_waits(cache, kmem_cache_shrink);
+
+	cr_expect_leq(bytes, 3 * 65536, "%lu bytes", (unsigned long)bytes);
+	cr_expect_eq(kmem_cache_destroy(cache), 0);
+}
+
+#define OTHERS 100
+
+static struct kmem_cache *other;
+static void *others[OTHERS];
+
+static void *free_in_another_group(void *arg)
+{
+	set_active_memcg(mem_cgroup_create(NULL, "others"));
+	for (int i = 0; i < OBJECTS; i++)
+		kmem_cache_free(arg, objects[i]);
+	for (int i = 0; i < OTHERS; i++)
+		kmem_cache_free(other, others[i]);
+	return NULL;
+}
+
+static void *fill_and_let_free(void *arg)
+{
+	enter();
+	set_active_memcg(mem_cgroup_lookup(NULL, "caches"));
+	for (int i = 0; i < OTHERS; i++)
+		cr_assert_not_null(others[i] = kmem_cache_alloc(other, GFP_KERNEL));
+	fill(arg);
+	pthread_barrier_wait(&steps);
+	pthread_barrier_wait(&steps);
+	kmem_cache_shrink(other);
+	return NULL;
+}
+
+/* They wait for it on one list with those of other caches, which must stay. */
+Test(kmem_cache, destroyed_with_frees_that_the_owner_has_not_seen)
+{
+	struct kmem_cache *cache = make(1000, 0, 0, NULL);
+	struct mem_cgroup_stat stat = {.size = sizeof(stat)};
+	pthread_t thread, freer;
+
+	other = make(300, 0, 0, NULL);
+	pthread_barrier_init(&steps, NULL, 2);
+	cr_assert_eq(pthread_create(&thread, NULL, fill_and_let_free, cache), 0);
+	pthread_barrier_wait(&steps);
+	cr_assert_eq(pthread_create(&freer, NULL, free_in_another_group, cache), 0);
+	cr_assert_eq(pthread_join(freer, NULL), 0);
+	cr_expect_eq(kmem_cache_destroy(cache), 0);
+	cr_expect_eq(mem_cgroup_verify(mem_cgroup_root(), NULL), 0);
+	cr_expect_eq(mem_cgroup_stat(mem_cgroup_root(), &stat), 0);
+	cr_expect_geq(stat.slab_bytes, OTHERS * 300, "the other cache is not touched");
+	cr_expect_lt(stat.slab_bytes, 200000);
+	pthread_barrier_wait(&steps);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	stat = (struct mem_cgroup_stat){.size = sizeof(stat)};
+	cr_expect_eq(mem_cgroup_stat(mem_cgroup_root(), &stat), 0);
+	cr_expect_eq(stat.slab_bytes, 0, "its owner has found what was freed");
+	cr_expect_eq(kmem_cache_destroy(other), 0);
 }
 
 Test(kmem_cache, ids_are_used_again)
@@ -296,24 +412,6 @@ Test(kmem_cache, ids_are_used_again)
 		cr_assert_eq(kmem_cache_destroy(cache), 0);
 	}
 	cr_expect_lt(highest, (uint32_t)SIZE_CLASSES + 10);
-}
-
-Test(kmem_cache, leaks_are_reported_and_keep_the_cache, .init = cr_redirect_stderr)
-{
-	struct kmem_cache *cache = make(100, 0, 0, NULL);
-	void *one = kmem_cache_alloc(cache, GFP_KERNEL);
-	void *two = kmem_cache_alloc(cache, GFP_KERNEL);
-
-	cr_expect_eq(kmem_cache_destroy(cache), -EBUSY);
-	fflush(stderr);
-	cr_expect_stderr_eq_str(
-		"cgslab: kmem_cache_destroy(\"test\"): 2 objects are still in use\n");
-	kmem_cache_free(cache, one);
-	one = kmem_cache_alloc(cache, GFP_KERNEL);
-	cr_expect_not_null(one, "the cache is still good");
-	kmem_cache_free(cache, one);
-	kmem_cache_free(cache, two);
-	cr_expect_eq(kmem_cache_destroy(cache), 0);
 }
 
 Test(kmem_cache, objects_of_another_cache_die, .signal = SIGABRT)

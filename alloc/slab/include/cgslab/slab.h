@@ -62,10 +62,12 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsign
 	CGSLAB_API(kmem_cache_create);
 
 /*
- * Gives the cache back. All its objects must have been freed; if some are
- * left, they are reported on stderr and the cache is kept (-EBUSY). Waits for
- * objects on their way through kfree_rcu() or an RCU grace period. May not be
- * called in an RCU read section or callback.
+ * Gives the cache back, with all its memory, whichever threads it is with. Nobody
+ * may use it any more, and all its objects must have been freed: if some are
+ * left, how many is reported on stderr, in a debug build with who allocated
+ * them, and the cache is kept (-EBUSY). Waits for objects on their way through
+ * kfree_rcu() or an RCU grace period. May not be called in an RCU read section
+ * or callback.
  */
 int kmem_cache_destroy(struct kmem_cache *cache) CGSLAB_API(kmem_cache_destroy);
 
@@ -92,8 +94,9 @@ void kmem_cache_free_bulk(struct kmem_cache *cache, size_t count, void **objects
 	CGSLAB_API(kmem_cache_free_bulk);
 
 /*
- * Gives empty slabs of the cache back, as far as no running thread holds them:
- * the calling thread's and those of parked heaps, in all groups. Returns 0.
+ * Gives empty slabs of the cache back, in all groups; not those in which other
+ * running threads freed an object last, which they keep for their next
+ * allocation. Returns 0.
  */
 int kmem_cache_shrink(struct kmem_cache *cache) CGSLAB_API(kmem_cache_shrink);
 
@@ -126,6 +129,7 @@ void kfree(const void *block) CGSLAB_API(kfree);
 /*
  * Usable bytes of a block; 0 for NULL. Also what it is charged, but for objects
  * of a cache with a constructor or SLAB_TYPESAFE_BY_RCU: a link lies behind them.
+ * In a debug build something lies behind each object of a cache.
  */
 size_t ksize(const void *block) CGSLAB_API(ksize);
 
