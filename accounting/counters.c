@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "alloc/base/lock.h"
@@ -15,9 +14,6 @@
 #define FILE_RESERVE (512ul << 20)
 #define FILE_LIMITED (4ul << 20) /* under RLIMIT_AS */
 #define FILE_STEP    (64ul << 10)
-
-/* Out of the way of programs that expect low descriptors. */
-#define FD_HIGH 1000
 
 _Static_assert(sizeof(struct counters_header) <= sizeof(struct counters_record),
 	       "the header takes the place of record 0's neighbour");
@@ -32,7 +28,7 @@ static size_t mapped;			/* bytes of address space */
 static size_t file_size;
 static uint32_t free_list; /* index, linked through ->parent; 0 ends it */
 static int fd = -1;
-static struct stat identity;	/* of the memfd, to know it again */
+static struct os_file identity; /* of the memfd, to know it again */
 static struct os_area snapshot; /* the records as of a fork that is under way */
 static size_t snapshot_size;
 static bool snapshot_valid;
@@ -54,7 +50,7 @@ static int open_file(size_t size)
 	low = memfd_create(COUNTERS_FILE, MFD_CLOEXEC);
 	if (low < 0)
 		return -1;
-	high = fcntl(low, F_DUPFD_CLOEXEC, FD_HIGH);
+	high = os_dup_high(low);
 	if (high >= 0) {
 		close(low);
 		low = high;
@@ -72,12 +68,6 @@ static void *map_file(void *addr, size_t size)
 
 	flags |= MAP_NORESERVE | (addr ? MAP_FIXED : 0);
 	return mmap(addr, size, PROT_READ | PROT_WRITE, flags, fd, 0);
-}
-
-static void remember_file(void)
-{
-	if (fd >= 0 && fstat(fd, &identity))
-		memset(&identity, 0, sizeof(identity));
 }
 
 static void fill_header(void)
@@ -104,7 +94,7 @@ int counters_init(void)
 	if (addr == MAP_FAILED)
 		return -ENOMEM;
 	records = addr;
-	remember_file();
+	identity = os_file_of(fd);
 	counters_owned = mmap(NULL, os_page_size(), PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (counters_owned == MAP_FAILED)
@@ -136,14 +126,10 @@ static bool grow(uint32_t nr_records)
 		return true;
 	if (need > mapped)
 		return false;
-	if (fd >= 0) {
-		struct stat now;
-
-		/* The program may have closed it, and opened another there. */
-		if (fstat(fd, &now) || now.st_ino != identity.st_ino ||
-		    now.st_dev != identity.st_dev || ftruncate(fd, (off_t)(file_size + FILE_STEP)))
-			return false;
-	}
+	/* The program may have closed it, and opened another there. */
+	if (fd >= 0 &&
+	    (!os_file_is(fd, &identity) || ftruncate(fd, (off_t)(file_size + FILE_STEP))))
+		return false;
 	file_size += FILE_STEP;
 	return true;
 }
@@ -206,10 +192,7 @@ static int child_file(void)
 /* The descriptor takes the place of the one that came from the parent. */
 static void replace_fd(int fresh)
 {
-	struct stat now;
-
-	if (fd >= 0 && !fstat(fd, &now) && now.st_ino == identity.st_ino &&
-	    now.st_dev == identity.st_dev) {
+	if (os_file_is(fd, &identity)) {
 		if (fresh >= 0 && dup3(fresh, fd, O_CLOEXEC) >= 0) {
 			close(fresh);
 			return;
@@ -257,7 +240,7 @@ int counters_fork_child(void)
 			replace_fd(-1);
 	}
 	if (!ret) {
-		remember_file();
+		identity = os_file_of(fd);
 		fill_header();
 		*counters_owned = 1;
 	}

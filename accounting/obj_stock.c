@@ -55,16 +55,18 @@ static void publish_change(struct obj_stock *stock, int64_t coming)
 {
 	int64_t delta = stock->used + coming - stock->published;
 	int64_t known = stock->published;
-	uint32_t now;
 
 	delta = delta < 0 ? -delta : delta;
 	known = known < 0 ? -known : known;
 	if (delta <= known >> PUBLISH_LATER_SHIFT)
 		return;
-	now = (uint32_t)os_clock_ms();
-	if (delta <= known >> PUBLISH_SHIFT && now - stock->published_ms < PUBLISH_LATER_MS)
-		return;
-	stock->published_ms = now;
+	if (delta <= known >> PUBLISH_SHIFT) {
+		uint32_t now = (uint32_t)os_clock_ms();
+
+		if (now - stock->published_ms < PUBLISH_LATER_MS)
+			return;
+		stock->published_ms = now;
+	}
 	publish(stock, coming);
 }
 

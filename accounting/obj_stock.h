@@ -43,7 +43,7 @@ struct obj_stock {
 
 	struct lock lock;
 	uint32_t batch;	       /* pages of the next charge; lock */
-	uint32_t published_ms; /* when the last publication was; owner */
+	uint32_t published_ms; /* when a small change was told last; owner */
 	int64_t revoked;       /* charged, on its way out; lock */
 	int64_t published;     /* used as of the last publication; owner */
 	int64_t objects;       /* handed out since the last publication; owner */

@@ -1,21 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 #include "accounting/size.h"
 
-#include <ctype.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+/*
+ * Not <ctype.h>: its tables are pages of libc that a small program would have
+ * mapped for nothing else.
+ */
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 static unsigned int suffix_shift(char suffix)
 {
-	switch (toupper((unsigned char)suffix)) {
+	switch (suffix) {
 	case 'K':
+	case 'k':
 		return 10;
 	case 'M':
+	case 'm':
 		return 20;
 	case 'G':
+	case 'g':
 		return 30;
 	case 'T':
+	case 't':
 		return 40;
 	}
 	return 0;
@@ -23,7 +41,7 @@ static unsigned int suffix_shift(char suffix)
 
 static const char *skip_space(const char *text)
 {
-	while (isspace((unsigned char)*text))
+	while (is_space(*text))
 		text++;
 	return text;
 }
@@ -40,9 +58,9 @@ int parse_size(const char *text, uint64_t *bytes)
 		*bytes = UINT64_MAX;
 		return 0;
 	}
-	if (!isdigit((unsigned char)*text))
+	if (!is_digit(*text))
 		return -EINVAL;
-	for (; isdigit((unsigned char)*text); text++) {
+	for (; is_digit(*text); text++) {
 		unsigned int digit = (unsigned int)(*text - '0');
 
 		if (value > (UINT64_MAX - digit) / 10)

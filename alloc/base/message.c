@@ -2,39 +2,30 @@
 #include "alloc/base/message.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "alloc/base/os.h"
 
 #define PREFIX	       "cgslab: "
 #define LINE_MAX_BYTES 512
 
-/* Out of the way of programs that expect low descriptors. */
-#define FD_HIGH 1000
-
 /* Const after message_keep_stderr(): the descriptor, and how to know it again. */
 static int kept_fd = -1;
-static struct stat kept;
+static struct os_file kept;
 
 void message_keep_stderr(void)
 {
-	kept_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, FD_HIGH);
-	if (kept_fd >= 0 && fstat(kept_fd, &kept))
-		kept_fd = -1;
+	kept_fd = os_dup_high(STDERR_FILENO);
+	kept = os_file_of(kept_fd);
 }
 
 int message_fd(void)
 {
-	struct stat now;
-
 	/* The program may have closed it, and opened another there. */
-	if (kept_fd < 0 || fstat(kept_fd, &now) || now.st_ino != kept.st_ino ||
-	    now.st_dev != kept.st_dev)
-		return STDERR_FILENO;
-	return kept_fd;
+	return os_file_is(kept_fd, &kept) ? kept_fd : STDERR_FILENO;
 }
 
 /*

@@ -2,11 +2,13 @@
 #include "alloc/base/os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +21,8 @@
 #define WINDOW_BASE 0x200000000000ul
 #define WINDOW_STEP (4ul << 40)
 #define WINDOWS	    16
+
+#define FD_HIGH	    1000
 
 #define PAUSE_SPINS 100
 #define PAUSE_US    20
@@ -198,6 +202,38 @@ int os_membarrier(void)
 		ret = -ENOSYS;
 	errno = saved_errno;
 	return ret;
+}
+
+int os_dup_high(int fd)
+{
+	int saved_errno = errno;
+	int high = (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, FD_HIGH);
+
+	errno = saved_errno;
+	return high;
+}
+
+struct os_file os_file_of(int fd)
+{
+	struct os_file file = {0, 0};
+	int saved_errno = errno;
+	struct stat stat;
+
+	/* Not fstat(), which names the file by a string of libc's: a page that nobody else needs.
+	 */
+	if (fd >= 0 && !syscall(SYS_fstat, fd, &stat)) {
+		file.device = stat.st_dev;
+		file.inode = stat.st_ino;
+	}
+	errno = saved_errno;
+	return file;
+}
+
+bool os_file_is(int fd, const struct os_file *file)
+{
+	struct os_file now = os_file_of(fd);
+
+	return now.inode && now.inode == file->inode && now.device == file->device;
 }
 
 uint64_t os_clock_ms(void)

@@ -73,6 +73,21 @@ void os_renew(void *addr, size_t len);
  */
 int os_membarrier(void);
 
+/* A copy of @fd, close-on-exec, out of the way of programs that expect low ones; or -1. */
+int os_dup_high(int fd);
+
+/* Which file a descriptor stands for, to know it again. */
+struct os_file {
+	uint64_t device;
+	uint64_t inode; /* 0: none */
+};
+
+/* No file if @fd is not open. */
+struct os_file os_file_of(int fd);
+
+/* Whether @fd is still open for @file; the program may close any descriptor. */
+bool os_file_is(int fd, const struct os_file *file);
+
 uint64_t os_clock_ms(void);
 
 /* No cancellation point, unlike nanosleep(). */

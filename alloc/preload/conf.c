@@ -140,7 +140,7 @@ void conf_parse(struct conf *conf, const char *text)
 	bool good = true;
 
 	while (*text) {
-		size_t len = strcspn(text, ",");
+		size_t len = (size_t)(strchrnul(text, ',') - text);
 		char pair[VALUE_MAX + 1];
 
 		if (len > VALUE_MAX) {
