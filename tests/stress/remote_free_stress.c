@@ -4,12 +4,10 @@
  * that all share; who puts something there frees what he finds. So nearly every
  * free is from elsewhere, often of a thread or a heap that has gone.
  */
-#include <cgslab/slab.h>
-
 #include "tests/stress/check.h"
 #include "tests/stress/crew.h"
 #include "tests/stress/deadline.h"
-#include "tests/stress/pattern.h"
+#include "tests/stress/parcel.h"
 #include "tests/stress/quiet.h"
 
 #define THREADS 4
@@ -18,48 +16,23 @@
 #define LIMIT	(2ul << 20)
 #define LARGEST (160ul << 10)
 
-/* At the start of each block. */
-struct parcel {
-	size_t size;
-	uint64_t owner;
-};
-
 static struct mem_cgroup *top, *groups[THREADS];
 static struct parcel *places[PLACES];
 static unsigned long refused, made;
 
-static struct parcel *parcel_make(struct random *random)
+static void exchange_one(struct random *random)
 {
-	size_t size = sizeof(struct parcel) + random_size(random, LARGEST);
-	struct parcel *parcel = kmalloc(size, GFP_KERNEL);
+	struct parcel *parcel = parcel_make(random, LARGEST);
 
-	if (!parcel) {
-		__atomic_add_fetch(&refused, 1, __ATOMIC_RELAXED);
-		return NULL;
-	}
-	__atomic_add_fetch(&made, 1, __ATOMIC_RELAXED);
-	parcel->size = size;
-	parcel->owner = pattern_owner();
-	pattern_fill(parcel + 1, size - sizeof(*parcel), parcel->owner);
-	return parcel;
-}
-
-static void parcel_free(struct parcel *parcel)
-{
-	if (!parcel)
-		return;
-	pattern_check(parcel + 1, parcel->size - sizeof(*parcel), parcel->owner);
-	kfree(parcel);
+	__atomic_add_fetch(parcel ? &made : &refused, 1, __ATOMIC_RELAXED);
+	parcel_free(parcel_swap(&places[random_below(random, PLACES)], parcel));
 }
 
 static void life(unsigned int place, struct random *random)
 {
 	set_active_memcg(groups[place]);
 	for (int i = 0; i < LIFE; i++) {
-		struct parcel *parcel = parcel_make(random);
-		struct parcel **slot = &places[random_below(random, PLACES)];
-
-		parcel_free(__atomic_exchange_n(slot, parcel, __ATOMIC_ACQ_REL));
+		exchange_one(random);
 		/* A thread may also end, or leave, with nothing of its own alive. */
 		if (random_chance(random, 1000))
 			set_active_memcg(groups[random_below(random, THREADS)]);
@@ -68,8 +41,7 @@ static void life(unsigned int place, struct random *random)
 
 static void free_all(void)
 {
-	for (int i = 0; i < PLACES; i++)
-		parcel_free(places[i]);
+	parcels_free(places, PLACES);
 }
 
 int main(int argc, char **argv)

@@ -6,12 +6,10 @@
  */
 #include <errno.h>
 
-#include <cgslab/slab.h>
-
-#include "alloc/base/rcu.h"
 #include "tests/stress/check.h"
 #include "tests/stress/crew.h"
 #include "tests/stress/deadline.h"
+#include "tests/stress/parcel.h"
 #include "tests/stress/pattern.h"
 #include "tests/stress/quiet.h"
 
@@ -19,57 +17,18 @@
 #define PLACES	300
 #define LARGEST (100ul << 10)
 
-struct parcel {
-	size_t size;
-	uint64_t owner;
-	struct obj_cgroup *objcg; /* charged charge bytes by hand */
-	size_t charge;
-};
-
 static struct mem_cgroup *top;
 static struct mem_cgroup *slots[SLOTS]; /* RCU; each with a reference */
 static struct parcel *places[PLACES];
 static unsigned long removed, entered;
 
-/* ---- Parcels ------------------------------------------------------------ */
-
-static void parcel_free(struct parcel *parcel)
-{
-	if (!parcel)
-		return;
-	pattern_check(parcel + 1, parcel->size - sizeof(*parcel), parcel->owner);
-	if (parcel->objcg) {
-		obj_cgroup_uncharge(parcel->objcg, parcel->charge);
-		obj_cgroup_put(parcel->objcg);
-	}
-	kfree(parcel);
-}
-
-static void charge_by_hand(struct random *random, struct parcel *parcel)
-{
-	parcel->objcg = get_obj_cgroup_from_current();
-	parcel->charge = random_size(random, 100000);
-	if (obj_cgroup_charge(parcel->objcg, GFP_KERNEL, parcel->charge)) {
-		obj_cgroup_put(parcel->objcg);
-		parcel->objcg = NULL;
-	}
-}
-
 static void exchange_one(struct random *random)
 {
-	struct parcel **place = &places[random_below(random, PLACES)];
-	size_t size = sizeof(struct parcel) + random_size(random, LARGEST);
-	struct parcel *parcel = kmalloc(size, GFP_KERNEL);
+	struct parcel *parcel = parcel_make(random, LARGEST);
 
-	if (parcel) {
-		parcel->size = size;
-		parcel->owner = pattern_owner();
-		parcel->objcg = NULL;
-		if (random_chance(random, 4))
-			charge_by_hand(random, parcel);
-		pattern_fill(parcel + 1, size - sizeof(*parcel), parcel->owner);
-	}
-	parcel_free(__atomic_exchange_n(place, parcel, __ATOMIC_ACQ_REL));
+	if (parcel && random_chance(random, 4))
+		parcel_charge(random, parcel, 100000);
+	parcel_free(parcel_swap(&places[random_below(random, PLACES)], parcel));
 }
 
 /* ---- Groups ------------------------------------------------------------- */
@@ -188,8 +147,7 @@ static void look_on(void)
 
 static void free_all(void)
 {
-	for (int i = 0; i < PLACES; i++)
-		parcel_free(places[i]);
+	parcels_free(places, PLACES);
 }
 
 int main(int argc, char **argv)

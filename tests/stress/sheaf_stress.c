@@ -8,12 +8,11 @@
 #include <errno.h>
 #include <pthread.h>
 
-#include <cgslab/slab.h>
-
 #include "accounting/mem_cgroup.h"
 #include "tests/stress/check.h"
 #include "tests/stress/crew.h"
 #include "tests/stress/deadline.h"
+#include "tests/stress/parcel.h"
 #include "tests/stress/pattern.h"
 #include "tests/stress/quiet.h"
 
@@ -23,12 +22,6 @@
 #define LARGEST 6000 /* some are too large to be passed on */
 #define BOX	200
 
-struct parcel {
-	size_t size;
-	uint64_t owner;
-	struct kmem_cache *cache; /* NULL: kmalloc's */
-};
-
 static struct mem_cgroup *top;
 static pthread_mutex_t groups_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct mem_cgroup *groups[GROUPS]; /* each with a reference */
@@ -36,37 +29,13 @@ static struct parcel *places[GROUPS][PLACES];
 static struct kmem_cache *boxes;
 static unsigned long made, removed;
 
-/* ---- Parcels ------------------------------------------------------------ */
-
-static struct parcel *parcel_make(struct random *random)
+static struct parcel *make_one(struct random *random)
 {
-	struct kmem_cache *cache = random_chance(random, 8) ? boxes : NULL;
-	size_t size = cache ? BOX : sizeof(struct parcel) + random_size(random, LARGEST);
 	struct parcel *parcel =
-		cache ? kmem_cache_alloc(cache, GFP_KERNEL) : kmalloc(size, GFP_KERNEL);
+		random_chance(random, 8) ? parcel_make_from(boxes) : parcel_make(random, LARGEST);
 
 	CHECK(parcel, "no memory");
-	parcel->size = size;
-	parcel->cache = cache;
-	parcel->owner = pattern_owner();
-	pattern_fill(parcel + 1, size - sizeof(*parcel), parcel->owner);
 	return parcel;
-}
-
-static void parcel_free(struct parcel *parcel)
-{
-	if (!parcel)
-		return;
-	pattern_check(parcel + 1, parcel->size - sizeof(*parcel), parcel->owner);
-	if (parcel->cache)
-		kmem_cache_free(parcel->cache, parcel);
-	else
-		kfree(parcel);
-}
-
-static struct parcel *swap(unsigned int group, uint32_t place, struct parcel *parcel)
-{
-	return __atomic_exchange_n(&places[group][place], parcel, __ATOMIC_ACQ_REL);
 }
 
 /* ---- Groups ------------------------------------------------------------- */
@@ -132,10 +101,10 @@ static void work(unsigned int group, struct random *random)
 	uint32_t kind = random_below(random, 3);
 
 	for (int i = 0; i < 500; i++) {
-		struct parcel *parcel = kind == 0 ? NULL : parcel_make(random);
+		struct parcel *parcel = kind == 0 ? NULL : make_one(random);
 		uint32_t place = random_below(random, PLACES);
 
-		parcel_free(swap(group, place, parcel));
+		parcel_free(parcel_swap(&places[group][place], parcel));
 		__atomic_add_fetch(&made, 1, __ATOMIC_RELAXED);
 	}
 }
@@ -178,8 +147,7 @@ static void free_all(void)
 {
 	for (unsigned int group = 0; group < GROUPS; group++) {
 		CHECK(enter(group), "not entered");
-		for (uint32_t place = 0; place < PLACES; place++)
-			parcel_free(swap(group, place, NULL));
+		parcels_free(places[group], PLACES);
 	}
 	set_active_memcg(NULL);
 }
