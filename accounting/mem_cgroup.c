@@ -198,47 +198,133 @@ int mem_cgroups_init(void)
 	return process_memcg ? 0 : -ENOMEM;
 }
 
-/* Takes the group out of the tree, or says why not. cgroup_lock. */
-static int memcg_unlink(struct mem_cgroup *memcg)
+/*
+ * Takes a closed group without children out of the tree. Returns how many
+ * references of it the caller is to put, without the lock. cgroup_lock.
+ */
+static int64_t memcg_offline(struct mem_cgroup *memcg)
 {
-	if (!memcg->online)
-		return -ENODEV;
-	if (!list_empty(&memcg->children))
-		return -EBUSY;
-	if (!memcg_ops.close_heaps(memcg))
-		return -EBUSY;
 	/* Pairs with the acquire in mem_cgroup_tryget_online(). */
 	store_release(&memcg->online, false);
 	store_release(&memcg->memory.record->state, (uint32_t)COUNTERS_DYING);
 	list_del_init(&memcg->sibling);
 	memcg->parent->nr_dying++;
+	memcg_ops.release_heaps(memcg);
+	/* Its objcgs', which have the parent's now, and the tree's. */
+	return memcg_reparent_objcgs(memcg) + 1;
+}
+
+/* Keeps threads out of the group, or says why not. cgroup_lock. */
+static int memcg_close(struct mem_cgroup *memcg)
+{
+	if (!memcg->online)
+		return -ENODEV;
+	if (!list_empty(&memcg->children) || !memcg_ops.close_heaps(memcg))
+		return -EBUSY;
 	return 0;
 }
 
-int mem_cgroup_rmdir(struct mem_cgroup *memcg)
+/* The groups that may go, and what taking them offline needs. No lock is held. */
+static int begin_offline(const struct mem_cgroup *memcg)
 {
-	int64_t handed_over = 0;
-	int err;
-
 	if (memcg == &root_memcg || memcg == process_memcg)
 		return -EINVAL;
 	counters_own();
 	/* Its thread is started here rather than in some free(). */
 	get_default_call_rcu_data();
 	rcu_take_in_thread();
-	lock(&cgroup_lock);
-	err = memcg_unlink(memcg);
-	if (!err) {
-		memcg_ops.release_heaps(memcg);
-		handed_over = memcg_reparent_objcgs(memcg);
-	}
-	unlock(&cgroup_lock);
+	return 0;
+}
+
+int mem_cgroup_rmdir(struct mem_cgroup *memcg)
+{
+	int64_t refs = 0;
+	int err = begin_offline(memcg);
+
 	if (err)
 		return err;
-	while (handed_over--)
-		mem_cgroup_put(memcg); /* its objcgs', which have the parent's */
-	mem_cgroup_put(memcg);	       /* the tree's */
-	return 0;
+	lock(&cgroup_lock);
+	err = memcg_close(memcg);
+	if (!err)
+		refs = memcg_offline(memcg);
+	unlock(&cgroup_lock);
+	while (refs--)
+		mem_cgroup_put(memcg);
+	return err;
+}
+
+/* ---- A subtree with all it has ------------------------------------------- */
+
+/* All groups of the subtree, or none. cgroup_lock. */
+static int close_subtree(struct mem_cgroup *root)
+{
+	struct mem_cgroup *memcg, *busy = NULL;
+
+	if (!root->online)
+		return -ENODEV;
+	for_each_memcg (memcg, root) {
+		if (!memcg_ops.close_heaps(memcg)) {
+			busy = memcg;
+			break;
+		}
+	}
+	if (!busy)
+		return 0;
+	for (memcg = root; memcg != busy; memcg = memcg_next(memcg, root))
+		memcg_ops.open_heaps(memcg);
+	return -EBUSY;
+}
+
+static struct mem_cgroup *first_leaf(struct mem_cgroup *memcg)
+{
+	while (!list_empty(&memcg->children))
+		memcg = list_first_entry(&memcg->children, struct mem_cgroup, sibling);
+	return memcg;
+}
+
+/* Children first. Returns the groups, chained by ->killed. cgroup_lock. */
+static struct mem_cgroup *offline_subtree(struct mem_cgroup *root,
+					  void (*empty)(struct mem_cgroup *memcg, void *arg),
+					  void *arg)
+{
+	struct mem_cgroup *memcg, *killed = NULL;
+
+	do {
+		memcg = first_leaf(root);
+		empty(memcg, arg);
+		memcg->killed.refs = memcg_offline(memcg);
+		memcg->killed.next = killed;
+		killed = memcg;
+	} while (memcg != root);
+	return killed;
+}
+
+int memcg_offline_subtree(struct mem_cgroup *root,
+			  void (*empty)(struct mem_cgroup *memcg, void *arg), void *arg,
+			  struct mem_cgroup **killed)
+{
+	int err = begin_offline(root);
+
+	if (err)
+		return err;
+	lock(&cgroup_lock);
+	err = close_subtree(root);
+	if (!err)
+		*killed = offline_subtree(root, empty, arg);
+	unlock(&cgroup_lock);
+	return err;
+}
+
+void memcg_put_killed(struct mem_cgroup *killed)
+{
+	while (killed) {
+		struct mem_cgroup *memcg = killed;
+		int64_t refs = memcg->killed.refs;
+
+		killed = memcg->killed.next;
+		while (refs--)
+			mem_cgroup_put(memcg);
+	}
 }
 
 struct mem_cgroup *mem_cgroup_lookup(struct mem_cgroup *parent, const char *name)

@@ -49,7 +49,13 @@ struct mem_cgroup {
 	uint32_t nr_dying;	     /* dead children not yet freed */
 	bool online;		     /* also read bare by mem_cgroup_tryget_online() */
 
-	struct rcu_head rcu;
+	union {
+		struct rcu_head rcu; /* released */
+		struct {
+			struct mem_cgroup *next;
+			int64_t refs;
+		} killed; /* see memcg_offline_subtree(); that call's */
+	};
 };
 
 extern struct lock cgroup_lock;
@@ -68,6 +74,9 @@ struct memcg_ops {
 	 * cgroup_lock is held.
 	 */
 	bool (*close_heaps)(struct mem_cgroup *memcg);
+
+	/* Lets threads enter a closed group again. cgroup_lock is held. */
+	void (*open_heaps)(struct mem_cgroup *memcg);
 
 	/* Empties the heaps of a closed group. cgroup_lock is held. */
 	void (*release_heaps)(struct mem_cgroup *memcg);
@@ -101,6 +110,17 @@ void memcg_event(struct mem_cgroup *memcg, enum memcg_event event);
 
 /* Renames a group; for the one made before its name was known. */
 void memcg_rename(struct mem_cgroup *memcg, const char *name);
+
+/*
+ * Takes the subtree offline, children first. @empty is called for each group, as
+ * soon as no thread can enter any of them, to take away what it has: cgroup_lock.
+ * Returns 0 with the groups in *@killed, for memcg_put_killed(), or -errno, with
+ * nothing changed.
+ */
+int memcg_offline_subtree(struct mem_cgroup *root,
+			  void (*empty)(struct mem_cgroup *memcg, void *arg), void *arg,
+			  struct mem_cgroup **killed);
+void memcg_put_killed(struct mem_cgroup *killed);
 
 /* ---- fork --------------------------------------------------------------- */
 

@@ -94,6 +94,14 @@ static void account_span(struct obj_cgroup *objcg, int64_t bytes)
 	atomic_add(&record_of(objcg)->span_bytes, bytes);
 }
 
+/* Live bytes that no stock has counted, in the books and in the record. objcg_lock(). */
+static void account_bytes(struct obj_cgroup *objcg, int64_t bytes)
+{
+	atomic_add(&objcg->live_base, bytes);
+	objcg->published_bytes += bytes;
+	atomic_add(&record_of(objcg)->object_bytes, bytes);
+}
+
 /* @pages were charged for @bytes of them. objcg_lock(). */
 static void account_manual(struct obj_cgroup *objcg, int64_t bytes, int64_t pages)
 {
@@ -106,7 +114,27 @@ static void account_manual(struct obj_cgroup *objcg, int64_t bytes, int64_t page
  * Frozen stocks hold objcg_lock(), so what is charged past the stocks changes
  * under it, all at once.
  */
-static bool charge_direct(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes, bool span)
+static bool charge_span(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes, struct hlist_node *node)
+{
+	struct charge charge;
+	bool charged;
+
+	charge_begin(&charge, objcg, gfp);
+	do {
+		lock(objcg_lock(objcg));
+		charged = charge_try(&charge, (int64_t)(bytes >> PAGE_SHIFT));
+		if (charged) {
+			account_span(objcg, (int64_t)bytes);
+			if (node)
+				hlist_add_head(node, &objcg->slabs);
+		}
+		unlock(objcg_lock(objcg));
+	} while (!charged && charge_again(&charge));
+	charge_end(&charge);
+	return charged;
+}
+
+static bool charge_manual(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes)
 {
 	int64_t pages = (int64_t)(round_up_to(bytes, PAGE_SIZE) >> PAGE_SHIFT);
 	struct charge charge;
@@ -116,9 +144,7 @@ static bool charge_direct(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes, boo
 	do {
 		lock(objcg_lock(objcg));
 		charged = charge_try(&charge, pages);
-		if (charged && span)
-			account_span(objcg, (int64_t)bytes);
-		else if (charged)
+		if (charged)
 			account_manual(objcg, (int64_t)bytes, pages);
 		unlock(objcg_lock(objcg));
 	} while (!charged && charge_again(&charge));
@@ -126,23 +152,26 @@ static bool charge_direct(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes, boo
 	return charged;
 }
 
-int obj_cgroup_charge_span(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes)
+int obj_cgroup_charge_span(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes,
+			   struct hlist_node *node)
 {
-	return !ACCOUNTING || charge_direct(objcg, gfp, bytes, true) ? 0 : -ENOMEM;
+	return !ACCOUNTING || charge_span(objcg, gfp, bytes, node) ? 0 : -ENOMEM;
 }
 
 int obj_cgroup_charge_direct(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes)
 {
-	return charge_direct(objcg, gfp, bytes, false) ? 0 : -ENOMEM;
+	return charge_manual(objcg, gfp, bytes) ? 0 : -ENOMEM;
 }
 
-void obj_cgroup_uncharge_span(struct obj_cgroup *objcg, size_t bytes)
+void obj_cgroup_uncharge_span(struct obj_cgroup *objcg, size_t bytes, struct hlist_node *node)
 {
 	if (!ACCOUNTING)
 		return;
 	counters_own();
 	rcu_take_in_thread();
 	lock(objcg_lock(objcg));
+	if (node)
+		hlist_del_init(node);
 	account_span(objcg, -(int64_t)bytes);
 	obj_cgroup_uncharge_pages(objcg, (int64_t)(bytes >> PAGE_SHIFT));
 	unlock(objcg_lock(objcg));
@@ -162,15 +191,47 @@ void obj_cgroup_uncharge_direct(struct obj_cgroup *objcg, size_t bytes, bool man
 
 /* ---- Records ------------------------------------------------------------ */
 
-void obj_cgroup_account_slab(struct obj_cgroup *objcg, int64_t bytes, int64_t objects)
+/* objcg_lock(). */
+static void account_slabs(struct obj_cgroup *objcg, int64_t bytes, int64_t objects)
 {
-	counters_own();
-	lock(objcg_lock(objcg));
 	objcg->slab_bytes += bytes;
 	objcg->published_objects += objects;
 	atomic_add(&record_of(objcg)->slab_bytes, bytes);
 	atomic_add(&record_of(objcg)->objects, objects);
+}
+
+void obj_cgroup_add_slab(struct obj_cgroup *objcg, struct hlist_node *node)
+{
+	lock(objcg_lock(objcg));
+	hlist_add_head(node, &objcg->slabs);
 	unlock(objcg_lock(objcg));
+}
+
+void obj_cgroup_remove_slab(struct obj_cgroup *objcg, struct hlist_node *node)
+{
+	lock(objcg_lock(objcg));
+	hlist_del_init(node);
+	unlock(objcg_lock(objcg));
+}
+
+void obj_cgroup_forget_slab(struct obj_cgroup *objcg, struct hlist_node *node, int64_t bytes,
+			    int64_t objects)
+{
+	counters_own();
+	lock(objcg_lock(objcg));
+	if (node)
+		hlist_del_init(node);
+	account_slabs(objcg, -bytes, -objects);
+	unlock(objcg_lock(objcg));
+}
+
+void __obj_cgroup_uncharge_killed(struct obj_cgroup *objcg, const struct obj_cgroup_killed *killed)
+{
+	account_span(objcg, -killed->span_bytes);
+	obj_cgroup_uncharge_pages(objcg, killed->span_bytes >> PAGE_SHIFT);
+	account_slabs(objcg, -killed->slab_bytes, -killed->objects);
+	account_bytes(objcg, -killed->object_bytes);
+	obj_cgroup_return_bytes(objcg, killed->object_bytes);
 }
 
 static void move_records(struct obj_cgroup *objcg, struct mem_cgroup *from, struct mem_cgroup *to)

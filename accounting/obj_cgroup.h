@@ -54,6 +54,7 @@ struct obj_cgroup {
 	int64_t published_objects; /* what memcg's record has of us */
 	int64_t published_bytes;
 	int64_t slab_bytes;
+	struct hlist_head slabs; /* spans, and slabs without an owner; each by its node */
 
 	union {
 		struct list_head list; /* memcg->objcg_list, once reparented */
@@ -84,16 +85,36 @@ void obj_cgroup_uncharge_pages(struct obj_cgroup *objcg, int64_t pages);
  */
 void obj_cgroup_return_bytes(struct obj_cgroup *objcg, int64_t bytes);
 
-/* Slab pages and objects, for the records. */
-void obj_cgroup_account_slab(struct obj_cgroup *objcg, int64_t bytes, int64_t objects);
+/* A slab lost its owner: it joins ->slabs, and mem_cgroup_kill() finds it there. */
+void obj_cgroup_add_slab(struct obj_cgroup *objcg, struct hlist_node *node);
+
+/* It will go, later. */
+void obj_cgroup_remove_slab(struct obj_cgroup *objcg, struct hlist_node *node);
+
+/* It goes, with so much in the records; NULL: it was removed. */
+void obj_cgroup_forget_slab(struct obj_cgroup *objcg, struct hlist_node *node, int64_t bytes,
+			    int64_t objects);
 
 /*
  * Charges a span of @bytes, whole pages, straight to the page counter; drains
- * stocks that stand in the way. Waits while the stocks are frozen. Returns 0 or
- * -ENOMEM.
+ * stocks that stand in the way. Waits while the stocks are frozen. @node: of a
+ * span that comes, or goes, and joins or leaves ->slabs; NULL for one that
+ * changes its length. Returns 0 or -ENOMEM.
  */
-int obj_cgroup_charge_span(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes);
-void obj_cgroup_uncharge_span(struct obj_cgroup *objcg, size_t bytes);
+int obj_cgroup_charge_span(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes,
+			   struct hlist_node *node);
+void obj_cgroup_uncharge_span(struct obj_cgroup *objcg, size_t bytes, struct hlist_node *node);
+
+/* What spans and slabs without an owner had when they were killed. */
+struct obj_cgroup_killed {
+	int64_t span_bytes;
+	int64_t object_bytes; /* live */
+	int64_t slab_bytes;
+	int64_t objects; /* as the records have it */
+};
+
+/* objcg_lock(). */
+void __obj_cgroup_uncharge_killed(struct obj_cgroup *objcg, const struct obj_cgroup_killed *killed);
 
 /*
  * obj_cgroup_charge() by a thread that has no stock, and the way back of bytes

@@ -206,18 +206,31 @@ static bool heap_close(struct heap *heap)
 	return true;
 }
 
+/* Of a closed group: its heaps up to @end are parked, and others may come. */
+static void open_heaps(struct mem_cgroup *memcg, const struct heap *end)
+{
+	struct heap *first = memcg_first_heap(memcg);
+
+	for (struct heap *heap = first; heap != end; heap = heap->next)
+		heap_return(heap);
+	store_release(&memcg->heaps, (uintptr_t)first);
+}
+
+void memcg_open_heaps(struct mem_cgroup *memcg)
+{
+	open_heaps(memcg, NULL);
+}
+
 bool memcg_close_heaps(struct mem_cgroup *memcg)
 {
-	/* Pairs with memcg_push_heap(): no more come. */
-	uintptr_t head = __atomic_fetch_or(&memcg->heaps, HEAPS_CLOSED, __ATOMIC_ACQ_REL);
-	struct heap *heap, *first = (struct heap *)head;
+	struct heap *heap;
 
-	for (heap = first; heap; heap = heap->next) {
+	/* Pairs with memcg_push_heap(): no more come. */
+	__atomic_fetch_or(&memcg->heaps, HEAPS_CLOSED, __ATOMIC_ACQ_REL);
+	for (heap = memcg_first_heap(memcg); heap; heap = heap->next) {
 		if (heap_close(heap))
 			continue;
-		for (; first != heap; first = first->next)
-			heap_return(first);
-		store_release(&memcg->heaps, head);
+		open_heaps(memcg, heap);
 		return false;
 	}
 	return true;

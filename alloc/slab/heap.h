@@ -129,6 +129,7 @@ void heaps_fork_done(void);
 
 /* memcg_ops. */
 bool memcg_close_heaps(struct mem_cgroup *memcg);
+void memcg_open_heaps(struct mem_cgroup *memcg);
 void memcg_release_heaps(struct mem_cgroup *memcg);
 
 /* The group's heaps, one after the other; valid while the group is open. */

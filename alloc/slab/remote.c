@@ -107,6 +107,7 @@ bool remote_disown(struct slab *slab)
 		return false;
 	}
 	WRITE_ONCE(slab->owner, 0);
+	obj_cgroup_add_slab(slab->objcg, &slab->node);
 	ownerless_free(slab, word);
 	return true;
 }

@@ -140,18 +140,18 @@ static void give_back(struct slab *slab)
 	kmem_cache_put(cache);
 }
 
-static void give_back_ownerless(struct slab *slab)
+static void give_back_ownerless(struct slab *slab, struct hlist_node *node)
 {
 	struct obj_cgroup *objcg = slab->objcg;
 
-	obj_cgroup_account_slab(objcg, -(int64_t)slab_bytes(slab), -(int64_t)slab->noted);
+	obj_cgroup_forget_slab(objcg, node, (int64_t)slab_bytes(slab), (int64_t)slab->noted);
 	give_back(slab);
 	obj_cgroup_put(objcg);
 }
 
 static void give_back_rcu(struct rcu_head *rcu)
 {
-	give_back_ownerless(container_of(rcu, struct slab, rcu));
+	give_back_ownerless(container_of(rcu, struct slab, rcu), NULL);
 }
 
 void slab_destroy_ownerless(struct slab *slab)
@@ -159,10 +159,11 @@ void slab_destroy_ownerless(struct slab *slab)
 	if (slab->cache->flags & SLAB_TYPESAFE_BY_RCU) {
 		int saved_errno = errno;
 
+		obj_cgroup_remove_slab(slab->objcg, &slab->node);
 		call_rcu(&slab->rcu, give_back_rcu);
 		errno = saved_errno;
 	} else {
-		give_back_ownerless(slab);
+		give_back_ownerless(slab, &slab->node);
 	}
 }
 
@@ -191,21 +192,21 @@ struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages, siz
 
 	if (!span)
 		return NULL;
-	/* So far that is address space; what nobody gets is not charged. */
-	if (obj_cgroup_charge_span(objcg, gfp, npages << PAGE_SHIFT)) {
-		char *start = span->start;
-
-		slot_put(span);
-		page_run_free(start, npages);
-		return NULL;
-	}
-	obj_cgroup_get(objcg); /* the span's */
 	span->objcg = objcg;
 	span->cache = &kmalloc_caches[0]; /* never NULL, for who looks in passing */
 	span->size = 0;
 	span->nr = 1;
 	span->capacity = (uint32_t)npages;
 	span->carved = 1;
+	/* So far that is address space; what nobody gets is not charged. */
+	if (obj_cgroup_charge_span(objcg, gfp, npages << PAGE_SHIFT, &span->node)) {
+		char *start = span->start;
+
+		slot_put(span);
+		page_run_free(start, npages);
+		return NULL;
+	}
+	obj_cgroup_get(objcg);		       /* the span's */
 	store_release(&span->kind, SLAB_SPAN); /* pairs with slab_for_each() */
 	/* Only the first page: pointers into a span are not its own. */
 	page_map_set(span->start, 1, (uint32_t)(span - slab_table));
@@ -220,7 +221,7 @@ void span_destroy(struct slab *span)
 	bool moved;
 
 	/* First: it waits while somebody counts. */
-	obj_cgroup_uncharge_span(objcg, slab_bytes(span));
+	obj_cgroup_uncharge_span(objcg, slab_bytes(span), &span->node);
 	page_map_set(start, 1, 0);
 	moved = span->moved;
 	slot_put(span);
@@ -231,13 +232,42 @@ void span_destroy(struct slab *span)
 	obj_cgroup_put(objcg);
 }
 
+/* The part that anybody has written to. */
+static void wipe(struct slab *slab)
+{
+	if (slab->carved && slab->size)
+		memset(slab->start, 0, (size_t)slab->carved * slab->size);
+	else if (!slab->size)
+		os_purge(slab->start, slab_bytes(slab));
+}
+
+void slab_release_killed(struct slab *slab, bool wiped)
+{
+	bool moved = !slab->size && slab->moved;
+	size_t npages = slab->size ? slab->npages : slab->capacity;
+	char *start = slab->start;
+
+	if (wiped)
+		wipe(slab);
+	kmem_cache_put(slab->cache); /* no-op for a span's, which is kmalloc's */
+	page_map_set(start, slab->size ? npages : 1, 0);
+	slot_put(slab);
+	if (moved)
+		page_run_free_moved(start, npages);
+	else
+		page_run_free(start, npages);
+}
+
 void slab_for_each(void (*fn)(struct slab *slab, void *arg), void *arg)
 {
 	uint32_t n = READ_ONCE(table_used);
 
-	for (uint32_t i = 1; i < n; i++)
-		if (load_acquire(&slab_table[i].kind) != SLAB_NONE)
+	for (uint32_t i = 1; i < n; i++) {
+		uint8_t kind = load_acquire(&slab_table[i].kind);
+
+		if (kind != SLAB_NONE && kind != SLAB_KILLED)
 			fn(&slab_table[i], arg);
+	}
 }
 
 uint32_t slab_table_size(void)

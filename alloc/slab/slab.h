@@ -32,6 +32,7 @@ enum slab_kind {
 	SLAB_OBJECTS,
 	SLAB_SPAN,
 	SLAB_SPAN_FREED, /* its free has begun; charged until span_destroy() */
+	SLAB_KILLED,	 /* with its group, and not charged any more; see kill.c */
 };
 
 /* Where an owned slab is in its heap. */
@@ -73,8 +74,12 @@ struct slab {
 	uint32_t npages;	  /* const; a span's changes with its user's realloc() */
 	char *start;		  /* const */
 	union {
-		struct hlist_node node; /* heap->lock: slot->partial, heap->full or ->empty */
-		struct rcu_head rcu;	/* a slab of a SLAB_TYPESAFE_BY_RCU cache going */
+		/*
+		 * heap->lock: slot->partial, heap->full or ->empty; objcg_lock(),
+		 * of a span or a slab without an owner: objcg->slabs.
+		 */
+		struct hlist_node node;
+		struct rcu_head rcu; /* a slab of a SLAB_TYPESAFE_BY_RCU cache going */
 	};
 };
 
@@ -182,6 +187,12 @@ struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages, siz
 void span_destroy(struct slab *span);
 
 /*
+ * Gives back a slab or span that was killed; @wiped: after writing zeros over what
+ * was in it. Its reference of the objcg is the caller's to drop.
+ */
+void slab_release_killed(struct slab *slab, bool wiped);
+
+/*
  * Another length, at the same place or elsewhere: the content is moved, and only
  * the difference is charged. Returns the new address, or NULL with the span as
  * it was.
@@ -194,7 +205,7 @@ void *span_resize(struct slab *span, gfp_t gfp, size_t npages);
  */
 uint32_t slab_count_out(const struct slab *slab);
 
-/* Calls @fn for every slab in use; exact only if nothing changes meanwhile. */
+/* Calls @fn for every slab in use, and not killed; exact only if nothing changes meanwhile. */
 void slab_for_each(void (*fn)(struct slab *slab, void *arg), void *arg);
 
 /* See os_area_release(). */

@@ -30,7 +30,7 @@ static void free_pages(struct slab *span, char *start, size_t npages)
 static void span_shrink(struct slab *span, size_t npages)
 {
 	/* First: it waits while somebody counts. */
-	obj_cgroup_uncharge_span(span->objcg, slab_bytes(span) - (npages << PAGE_SHIFT));
+	obj_cgroup_uncharge_span(span->objcg, slab_bytes(span) - (npages << PAGE_SHIFT), NULL);
 	span->npages = (uint32_t)npages;
 	free_pages(span, span->start + slab_bytes(span), span->capacity - npages);
 	span->capacity = (uint32_t)npages;
@@ -117,10 +117,10 @@ static int span_grow(struct slab *span, gfp_t gfp, size_t npages)
 	/* What is more than any run is refused before it shows in a peak. */
 	if (npages > page_runs_most())
 		return -ENOMEM;
-	if (obj_cgroup_charge_span(span->objcg, gfp, more))
+	if (obj_cgroup_charge_span(span->objcg, gfp, more, NULL))
 		return -ENOMEM;
 	if (span_make_room(span, npages)) {
-		obj_cgroup_uncharge_span(span->objcg, more);
+		obj_cgroup_uncharge_span(span->objcg, more, NULL);
 		return -ENOMEM;
 	}
 	span->npages = (uint32_t)npages;

@@ -34,6 +34,7 @@ static void task_exit(void *arg);
 static void slab_init_once(void)
 {
 	memcg_ops.close_heaps = memcg_close_heaps;
+	memcg_ops.open_heaps = memcg_open_heaps;
 	memcg_ops.release_heaps = memcg_release_heaps;
 	memcg_ops.count_slabs = slab_count_all;
 	memcg_ops.recover_fork = slab_recover_fork;

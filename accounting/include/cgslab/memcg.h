@@ -63,6 +63,39 @@ struct mem_cgroup *mem_cgroup_create(struct mem_cgroup *parent, const char *name
  */
 int mem_cgroup_rmdir(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_rmdir);
 
+/* mem_cgroup_kill(): what was in the memory is gone before anybody gets it. */
+#define MEMCG_KILL_WIPE 1u
+
+/*
+ * Takes the group and its subtree offline, children first, as mem_cgroup_rmdir()
+ * does, and releases every object and span of theirs: those charged to a group of
+ * the subtree, and what groups that were removed below it earlier have left to
+ * it. Costs time by the slabs that they have, whatever else there is (and by the
+ * bytes, with MEMCG_KILL_WIPE).
+ *
+ * All those pointers are invalid from then on: no thread may be using one when
+ * this is called, nor use, free, resize or transfer one afterwards. What was freed
+ * by kfree_rcu() before the call is freed first; other callbacks that will free
+ * are the caller's to wait for. Readers of a SLAB_TYPESAFE_BY_RCU cache need not
+ * be waited for: this does it. Destructors do not run. A debug build keeps the
+ * memory of what was killed last out of reach: there a use faults, and a free
+ * stops the program with the name of the group.
+ *
+ * Bytes charged by obj_cgroup_charge() are no objects: they stay charged, to the
+ * parent, until they are uncharged. References of the groups and of their
+ * obj_cgroups stay valid.
+ *
+ * MEMCG_KILL_WIPE overwrites the content with zeros, or gives its pages back to the
+ * kernel. It does not reach what was freed earlier, and whose memory has found
+ * another use since.
+ *
+ * May not be called in an RCU read section, nor by a callback of call_rcu().
+ * Returns 0; -EBUSY while a thread is inside any of the groups, -ENODEV if @memcg is
+ * offline already, -EINVAL for the root, the process's group and unknown flags:
+ * then nothing has changed.
+ */
+int mem_cgroup_kill(struct mem_cgroup *memcg, unsigned int flags) CGSLAB_API(mem_cgroup_kill);
+
 /* Takes another reference; the caller must hold one. */
 void mem_cgroup_get(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_get);
 

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mem_cgroup_kill(): a subtree goes with all objects and spans in it.
+ *
+ * First, under cgroup_lock and with every heap of the subtree closed: what is
+ * live is uncharged, from what slabs and lists count, and the groups are taken
+ * offline as by rmdir, with nothing left to hand over but what was charged by
+ * hand. Whoever counts finds all of it, or none. Then, without a lock: the slabs
+ * are wiped, if wanted, and their pages given back.
+ *
+ * Slabs and spans are found from
+ *
+ *   the heaps of each group of the subtree,
+ *   objcg->slabs of its own obj_cgroup: spans,
+ *   objcg->slabs of those that it has from dead descendants: spans, and slabs
+ *   without an owner.
+ */
+#include "alloc/slab/kill.h"
+
+#include <errno.h>
+
+#include "alloc/base/rcu.h"
+#include "alloc/slab/kmalloc.h"
+
+void doom_slab(struct doomed *doomed, struct slab *slab)
+{
+	WRITE_ONCE(slab->owner, 0);
+	WRITE_ONCE(slab->kind, SLAB_KILLED);
+	slab->remote_next = doomed->slabs;
+	doomed->slabs = slab;
+}
+
+/* ---- The books ---------------------------------------------------------------- */
+
+/* A span, or a slab without an owner. */
+static void count_killed(struct obj_cgroup_killed *killed, const struct slab *slab)
+{
+	if (slab->kind != SLAB_OBJECTS) {
+		killed->span_bytes += (int64_t)slab_bytes(slab);
+		return;
+	}
+	killed->object_bytes += (int64_t)slab_count_out(slab) * slab->size;
+	killed->slab_bytes += (int64_t)slab_bytes(slab);
+	killed->objects += slab->noted;
+}
+
+static void kill_objcg(struct obj_cgroup *objcg, void *arg)
+{
+	struct obj_cgroup_killed killed = {0};
+	struct hlist_node *node;
+
+	lock(objcg_lock(objcg));
+	while ((node = objcg->slabs.first)) {
+		struct slab *slab = container_of(node, struct slab, node);
+
+		hlist_del_init(node);
+		count_killed(&killed, slab);
+		doom_slab(arg, slab);
+	}
+	__obj_cgroup_uncharge_killed(objcg, &killed);
+	unlock(objcg_lock(objcg));
+}
+
+static void kill_memcg(struct mem_cgroup *memcg, void *arg)
+{
+	for (struct heap *heap = memcg_first_heap(memcg); heap; heap = heap->next)
+		heap_kill(heap, arg);
+	memcg_for_each_objcg(memcg, kill_objcg, arg);
+}
+
+/* ---- The memory --------------------------------------------------------------- */
+
+/* Of SLAB_TYPESAFE_BY_RCU caches: readers may look at objects for a grace period. */
+static bool has_readers(const struct slab *slab)
+{
+	return slab->cache->flags & SLAB_TYPESAFE_BY_RCU;
+}
+
+static void release_one(struct slab *slab, unsigned int flags)
+{
+	struct obj_cgroup *objcg = slab->objcg;
+
+	slab_release_killed(slab, flags & MEMCG_KILL_WIPE);
+	obj_cgroup_put(objcg);
+}
+
+static void release_doomed(struct doomed *doomed, unsigned int flags)
+{
+	struct slab *slab, *next, *later = NULL;
+
+	for (slab = doomed->slabs; slab; slab = next) {
+		next = slab->remote_next;
+		if (has_readers(slab)) {
+			slab->remote_next = later;
+			later = slab;
+		} else {
+			release_one(slab, flags);
+		}
+	}
+	if (!later)
+		return;
+	synchronize_rcu();
+	for (slab = later; slab; slab = next) {
+		next = slab->remote_next;
+		release_one(slab, flags);
+	}
+}
+
+int mem_cgroup_kill(struct mem_cgroup *memcg, unsigned int flags)
+{
+	struct doomed doomed = {NULL};
+	struct mem_cgroup *killed;
+	int err;
+
+	if (flags & ~MEMCG_KILL_WIPE)
+		return -EINVAL;
+	kvfree_rcu_barrier(); /* who is to be freed there must still be there */
+	err = memcg_offline_subtree(memcg, kill_memcg, &doomed, &killed);
+	if (err)
+		return err;
+	release_doomed(&doomed, flags);
+	memcg_put_killed(killed);
+	return 0;
+}
