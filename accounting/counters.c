@@ -52,11 +52,11 @@ static int open_file(size_t size)
 		return -1;
 	high = os_dup_high(low);
 	if (high >= 0) {
-		close(low);
+		os_close(low);
 		low = high;
 	}
 	if (ftruncate(low, (off_t)size)) {
-		close(low);
+		os_close(low);
 		return -1;
 	}
 	return low;
@@ -183,7 +183,7 @@ static int child_file(void)
 	int file = open_file(file_size);
 
 	if (file >= 0 && pwrite(file, source, size, 0) != (ssize_t)size) {
-		close(file);
+		os_close(file);
 		file = -1;
 	}
 	return file;
@@ -194,10 +194,10 @@ static void replace_fd(int fresh)
 {
 	if (os_file_is(fd, &identity)) {
 		if (fresh >= 0 && dup3(fresh, fd, O_CLOEXEC) >= 0) {
-			close(fresh);
+			os_close(fresh);
 			return;
 		}
-		close(fd);
+		os_close(fd);
 	}
 	fd = fresh;
 }
@@ -234,7 +234,7 @@ int counters_fork_child(void)
 		replace_fd(fresh);
 	} else {
 		if (fresh >= 0)
-			close(fresh);
+			os_close(fresh);
 		ret = map_private_copy();
 		if (!ret)
 			replace_fd(-1);

@@ -213,6 +213,14 @@ int os_dup_high(int fd)
 	return high;
 }
 
+void os_close(int fd)
+{
+	int saved_errno = errno;
+
+	syscall(SYS_close, fd);
+	errno = saved_errno;
+}
+
 struct os_file os_file_of(int fd)
 {
 	struct os_file file = {0, 0};

@@ -76,6 +76,9 @@ int os_membarrier(void);
 /* A copy of @fd, close-on-exec, out of the way of programs that expect low ones; or -1. */
 int os_dup_high(int fd);
 
+/* No cancellation point, unlike close(). */
+void os_close(int fd);
+
 /* Which file a descriptor stands for, to know it again. */
 struct os_file {
 	uint64_t device;

@@ -104,11 +104,11 @@ static const struct conf_key {
 static void complain_key(const char *name)
 {
 	char valid[256] = "";
+	int len = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		strcat(valid, i ? ", " : "");
-		strcat(valid, keys[i].name);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		len += snprintf(valid + len, sizeof(valid) - (size_t)len, "%s%s", i ? ", " : "",
+				keys[i].name);
 	warn("CGSLAB_CONF: unknown key '%s'; valid keys: %s", name, valid);
 }
 
@@ -135,20 +135,33 @@ static bool parse_pair(struct conf *conf, char *pair)
 	return false;
 }
 
+/*
+ * The length up to the next comma; what fits is copied. By hand: a checked memcpy(),
+ * which hardened builds call here, has pages of libc mapped at every start.
+ */
+static size_t next_pair(const char *text, char pair[VALUE_MAX + 1])
+{
+	size_t len = 0;
+
+	for (; text[len] && text[len] != ','; len++)
+		if (len < VALUE_MAX)
+			pair[len] = text[len];
+	pair[min_t(size_t, len, VALUE_MAX)] = '\0';
+	return len;
+}
+
 void conf_parse(struct conf *conf, const char *text)
 {
 	bool good = true;
 
 	while (*text) {
-		size_t len = (size_t)(strchrnul(text, ',') - text);
 		char pair[VALUE_MAX + 1];
+		size_t len = next_pair(text, pair);
 
 		if (len > VALUE_MAX) {
 			warn("CGSLAB_CONF: '%.32s...' is too long", text);
 			good = false;
 		} else if (len) {
-			memcpy(pair, text, len);
-			pair[len] = '\0';
 			good &= parse_pair(conf, pair);
 		}
 		text += len + (text[len] == ',');
