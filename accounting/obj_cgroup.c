@@ -189,6 +189,30 @@ void obj_cgroup_uncharge_direct(struct obj_cgroup *objcg, size_t bytes, bool man
 	unlock(objcg_lock(objcg));
 }
 
+void obj_cgroup_add_span(struct obj_cgroup *objcg, int64_t bytes, struct hlist_node *node)
+{
+	lock(objcg_lock(objcg));
+	account_span(objcg, bytes);
+	hlist_add_head(node, &objcg->slabs);
+	unlock(objcg_lock(objcg));
+}
+
+void obj_cgroup_remove_span(struct obj_cgroup *objcg, int64_t bytes, struct hlist_node *node)
+{
+	lock(objcg_lock(objcg));
+	hlist_del_init(node);
+	account_span(objcg, -bytes);
+	unlock(objcg_lock(objcg));
+}
+
+void obj_cgroup_lose_bytes(struct obj_cgroup *objcg, size_t bytes)
+{
+	lock(objcg_lock(objcg));
+	account_bytes(objcg, -(int64_t)bytes);
+	obj_cgroup_return_bytes(objcg, (int64_t)bytes);
+	unlock(objcg_lock(objcg));
+}
+
 /* ---- Records ------------------------------------------------------------ */
 
 /* objcg_lock(). */

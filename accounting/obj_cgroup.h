@@ -105,6 +105,13 @@ int obj_cgroup_charge_span(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes,
 			   struct hlist_node *node);
 void obj_cgroup_uncharge_span(struct obj_cgroup *objcg, size_t bytes, struct hlist_node *node);
 
+/* The books of a span that moves; the pages are the caller's to charge. cgroup_lock. */
+void obj_cgroup_add_span(struct obj_cgroup *objcg, int64_t bytes, struct hlist_node *node);
+void obj_cgroup_remove_span(struct obj_cgroup *objcg, int64_t bytes, struct hlist_node *node);
+
+/* An object's, that goes to another; it leaves the bytes. cgroup_lock. */
+void obj_cgroup_lose_bytes(struct obj_cgroup *objcg, size_t bytes);
+
 /* What spans and slabs without an owner had when they were killed. */
 struct obj_cgroup_killed {
 	int64_t span_bytes;

@@ -19,8 +19,7 @@ static void set_limit(struct obj_stock *stock, int64_t limit)
 	WRITE_ONCE(stock->floor, limit - STOCK_MAX);
 }
 
-/* Owner, objcg_lock(). */
-static void __publish(struct obj_stock *stock, int64_t coming)
+void __obj_stock_publish(struct obj_stock *stock, int64_t coming)
 {
 	struct obj_cgroup *objcg = stock->objcg;
 	struct counters_record *record = READ_ONCE(objcg->memcg)->memory.record;
@@ -46,7 +45,7 @@ static void publish(struct obj_stock *stock, int64_t coming)
 {
 	counters_own();
 	lock(objcg_lock(stock->objcg));
-	__publish(stock, coming);
+	__obj_stock_publish(stock, coming);
 	unlock(objcg_lock(stock->objcg));
 }
 
@@ -130,7 +129,7 @@ void obj_stock_detach(struct obj_stock *stock)
 
 	counters_own();
 	lock(objcg_lock(objcg));
-	__publish(stock, 0);
+	__obj_stock_publish(stock, 0);
 	list_del_init(&stock->list);
 	WRITE_ONCE(objcg->nr_stocks, objcg->nr_stocks - 1);
 	empty(stock);
@@ -158,7 +157,7 @@ static int64_t batch_pages(struct obj_stock *stock, const struct mem_cgroup *mem
 }
 
 /* How many pages are missing for @size more bytes. stock->lock. */
-static int64_t pages_short(struct obj_stock *stock, size_t size)
+int64_t __obj_stock_short(struct obj_stock *stock, size_t size)
 {
 	int64_t limit = stock->limit + stock->revoked;
 	int64_t want = stock->used + (int64_t)size;
@@ -172,10 +171,24 @@ static int64_t pages_short(struct obj_stock *stock, size_t size)
 	return (want - limit + (int64_t)PAGE_SIZE - 1) >> PAGE_SHIFT;
 }
 
+void __obj_stock_supply(struct obj_stock *stock, int64_t pages, size_t size)
+{
+	set_limit(stock, stock->limit + (pages << PAGE_SHIFT));
+	WRITE_ONCE(stock->used, stock->used + (int64_t)size);
+}
+
+int64_t __obj_stock_take_rest(struct obj_stock *stock)
+{
+	int64_t rest = stock->limit - stock->used;
+
+	set_limit(stock, stock->used);
+	return rest;
+}
+
 /* Charges and hands out @size bytes, or nothing. stock->lock. */
 static bool fill(struct obj_stock *stock, struct charge *charge, size_t size)
 {
-	int64_t pages = pages_short(stock, size);
+	int64_t pages = __obj_stock_short(stock, size);
 
 	if (pages) {
 		int64_t batch = batch_pages(stock, charge->memcg);
@@ -184,9 +197,8 @@ static bool fill(struct obj_stock *stock, struct charge *charge, size_t size)
 			pages += batch;
 		else if (!charge_try(charge, pages))
 			return false;
-		set_limit(stock, stock->limit + (pages << PAGE_SHIFT));
 	}
-	WRITE_ONCE(stock->used, stock->used + (int64_t)size);
+	__obj_stock_supply(stock, pages, size);
 	return true;
 }
 

@@ -85,6 +85,19 @@ void obj_stock_account_slab(struct obj_stock *stock, int64_t bytes);
 void obj_stock_tell(struct obj_stock *stock);
 
 /*
+ * The steps of a charge, for pages from elsewhere: how many are missing for @size
+ * more bytes; hands out @size after @pages came. Owner, stock->lock.
+ */
+int64_t __obj_stock_short(struct obj_stock *stock, size_t size);
+void __obj_stock_supply(struct obj_stock *stock, int64_t pages, size_t size);
+
+/* Leaves nothing in the stock; returns what was. Likewise. */
+int64_t __obj_stock_take_rest(struct obj_stock *stock);
+
+/* Tells the record what is used, and that @coming bytes follow. Owner, objcg_lock(). */
+void __obj_stock_publish(struct obj_stock *stock, int64_t coming);
+
+/*
  * Takes bytes out. If it returns false they are taken all the same, and beyond
  * limit: obj_stock_refill() must follow.
  */

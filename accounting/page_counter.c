@@ -37,10 +37,11 @@ static int64_t try_charge_one(struct page_counter *counter, int64_t pages)
 }
 
 /*
- * From @counter up to the root. The peaks are raised on the way back, when the
- * pages are granted: what is refused above was never used below.
+ * From @counter up to below @above; NULL: up to the root. The peaks are raised on the way back,
+ * when the pages are granted: what is refused above was never used below.
  */
-static bool try_charge_from(struct page_counter *counter, int64_t pages, struct page_counter **fail)
+static bool try_charge_from(struct page_counter *counter, const struct page_counter *above,
+			    int64_t pages, struct page_counter **fail)
 {
 	int64_t usage = try_charge_one(counter, pages);
 
@@ -48,7 +49,7 @@ static bool try_charge_from(struct page_counter *counter, int64_t pages, struct 
 		*fail = counter;
 		return false;
 	}
-	if (counter->parent && !try_charge_from(counter->parent, pages, fail)) {
+	if (counter->parent != above && !try_charge_from(counter->parent, above, pages, fail)) {
 		uncharge_one(counter->record, pages);
 		return false;
 	}
@@ -60,7 +61,22 @@ bool page_counter_try_charge(struct page_counter *counter, int64_t pages,
 			     struct page_counter **fail)
 {
 	counters_own();
-	return try_charge_from(counter, pages, fail);
+	return try_charge_from(counter, NULL, pages, fail);
+}
+
+bool page_counter_try_charge_below(struct page_counter *counter, const struct page_counter *above,
+				   int64_t pages, struct page_counter **fail)
+{
+	counters_own();
+	return counter == above || try_charge_from(counter, above, pages, fail);
+}
+
+void page_counter_uncharge_below(struct page_counter *counter, const struct page_counter *above,
+				 int64_t pages)
+{
+	counters_own();
+	for (; counter != above; counter = counter->parent)
+		uncharge_one(counter->record, pages);
 }
 
 void page_counter_charge(struct page_counter *counter, int64_t pages)

@@ -26,6 +26,15 @@ struct page_counter {
 bool page_counter_try_charge(struct page_counter *counter, int64_t pages,
 			     struct page_counter **fail);
 
+/*
+ * The same for pages that come from elsewhere below @above: charged from @counter
+ * up to it, but not there. The way back.
+ */
+bool page_counter_try_charge_below(struct page_counter *counter, const struct page_counter *above,
+				   int64_t pages, struct page_counter **fail);
+void page_counter_uncharge_below(struct page_counter *counter, const struct page_counter *above,
+				 int64_t pages);
+
 /* Charges past any limit. */
 void page_counter_charge(struct page_counter *counter, int64_t pages);
 

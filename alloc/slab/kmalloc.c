@@ -63,8 +63,7 @@ void *kmalloc_aligned(size_t align, size_t size, gfp_t gfp)
 
 /* ---- Size of a block ------------------------------------------------------ */
 
-/* The slab of a live block; dies if @block is none. */
-static struct slab *live_slab(const void *block, const char *caller)
+struct slab *live_slab(const void *block, const char *caller)
 {
 	struct slab *slab = slab_of(block);
 

@@ -5,6 +5,8 @@
 
 #include <cgslab/slab.h>
 
+struct slab;
+
 /* A block of zeroes; memory that is known to be zero is not touched. */
 void *kmalloc_zeroed(size_t size, gfp_t gfp);
 
@@ -13,6 +15,9 @@ void *kmalloc_aligned(size_t align, size_t size, gfp_t gfp);
 
 /* @caller names the function in the message about a bad pointer. */
 size_t kmalloc_usable_size(const void *block, const char *caller);
+
+/* The slab of a live block; dies, with the name @caller, if @block is none. */
+struct slab *live_slab(const void *block, const char *caller);
 
 /*
  * Another size for a block, which may move; NULL with errno ENOMEM and the

@@ -57,7 +57,10 @@ struct slab {
 	};
 	uint32_t size;	 /* const: bytes an object is charged */
 	uint32_t carved; /* owner, heap->lock */
-	/* Const. A span, and a slab without owner, hold a reference; else the heap's. */
+	/*
+	 * Const, but a span's, which its user may transfer: cgroup_lock. A span, and
+	 * a slab without owner, hold a reference; else the heap's.
+	 */
 	struct obj_cgroup *objcg;
 	struct kmem_cache *cache; /* const; holds a reference, but of a span */
 	uint8_t kind;		  /* const */

@@ -254,6 +254,39 @@ static int task_switch(struct task *task, struct mem_cgroup *memcg)
 	return 0;
 }
 
+struct heap *task_visit(struct mem_cgroup *memcg)
+{
+	struct heap *home, *heap;
+
+	if (unlikely(task_ended)) {
+		errno = ENODEV;
+		return NULL;
+	}
+	if (unlikely(!current_task) && !task_begin_heap())
+		return NULL;
+	home = current_heap;
+	if (home->memcg == memcg)
+		return home;
+	heap = task_claim(current_task, memcg);
+	if (!heap)
+		return NULL;
+	current_task->pinned++; /* it stays there, whatever home it may choose */
+	current_heap = heap;
+	return home;
+}
+
+void task_end_visit(struct heap *home)
+{
+	struct heap *heap = current_heap;
+
+	if (heap == home)
+		return;
+	heap_pass_on(heap);
+	current_heap = home;
+	current_task->pinned--;
+	heap_return(heap);
+}
+
 static int task_switch_home(struct task *task)
 {
 	int err = task_switch(task, task->home);

@@ -47,6 +47,14 @@ struct heap *task_begin_heap(void);
 void task_end_heap(struct heap *heap);
 
 /*
+ * Takes the calling thread to @memcg for a moment, with a heap of that, without
+ * leaving the group it is in: its heap there stays its own. Returns it, for
+ * task_end_visit(), or NULL with errno ENODEV or ENOMEM.
+ */
+struct heap *task_visit(struct mem_cgroup *memcg);
+void task_end_visit(struct heap *home);
+
+/*
  * A stock of the calling thread attached to @objcg; NULL for a thread that has
  * ended in our eyes, or without memory. The caller knows of a reference.
  */

@@ -96,6 +96,28 @@ int mem_cgroup_rmdir(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_rmdir);
  */
 int mem_cgroup_kill(struct mem_cgroup *memcg, unsigned int flags) CGSLAB_API(mem_cgroup_kill);
 
+/*
+ * Makes *@ptr, a live block of malloc(), kmalloc() or kmem_cache_alloc(), one of
+ * @to; NULL: of the process's group. Its charge moves with it, so nothing is added
+ * to a group that has both owners below it, and no limit there is in the way.
+ * (Charges are by the page: the old owner gives a page for the bytes that go, and
+ * may be short of less than one for some time; if it is short of that already, one
+ * page is charged as for any allocation.)
+ *
+ * A span, which is a block of more than KMALLOC_MAX_CACHE_SIZE, stays where it is.
+ * A smaller object is copied to memory of @to, the old one is freed, and *@ptr is changed;
+ * alignment and usable size stay. The caller may be in any group and stays there, and is the only
+ * one who uses the block meanwhile. While it copies to @to, removing @to is -EBUSY.
+ *
+ * Where *@ptr is NULL, or of @to already, nothing is done. A pointer that is no
+ * block stops the program. Returns 0, -ENOMEM (memory, or a limit of @to or of an
+ * ancestor that the old owner is not in), -ENODEV (@to is offline, or
+ * the calling thread has ended but for some destructors), or -EINVAL for objects
+ * with a constructor or of a SLAB_TYPESAFE_BY_RCU cache, whose users know them by
+ * their address. On an error everything is as it was.
+ */
+int mem_cgroup_transfer(void **ptr, struct mem_cgroup *to) CGSLAB_API(mem_cgroup_transfer);
+
 /* Takes another reference; the caller must hold one. */
 void mem_cgroup_get(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_get);
 

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include "accounting/move.h"
+
+#include <errno.h>
+
+#include "accounting/charge.h"
+
+/* From where to where, as of now. cgroup_lock. */
+struct way {
+	struct page_counter *from, *to;
+	const struct page_counter *common;
+};
+
+static unsigned int depth(const struct page_counter *counter)
+{
+	unsigned int n = 0;
+
+	for (; counter->parent; counter = counter->parent)
+		n++;
+	return n;
+}
+
+static const struct page_counter *common_ancestor(const struct page_counter *a,
+						  const struct page_counter *b)
+{
+	unsigned int up_a = depth(a), up_b = depth(b);
+
+	for (; up_a > up_b; up_a--)
+		a = a->parent;
+	for (; up_b > up_a; up_b--)
+		b = b->parent;
+	for (; a != b; a = a->parent)
+		b = b->parent;
+	return a;
+}
+
+static struct way find_way(struct obj_cgroup *from, struct obj_cgroup *to)
+{
+	struct way way = {.from = &from->memcg->memory, .to = &to->memcg->memory};
+
+	way.common = common_ancestor(way.from, way.to);
+	return way;
+}
+
+/* ---- Spans -------------------------------------------------------------------- */
+
+static bool try_move_span(struct charge *charge, struct obj_cgroup **owner, struct obj_cgroup *to,
+			  size_t bytes, struct hlist_node *node)
+{
+	int64_t pages = (int64_t)(bytes >> PAGE_SHIFT);
+	struct obj_cgroup *from = *owner;
+	struct way way = find_way(from, to);
+
+	if (!ACCOUNTING) {
+		*owner = to;
+		return true;
+	}
+	if (!page_counter_try_charge_below(way.to, way.common, pages, &charge->fail))
+		return false;
+	obj_cgroup_remove_span(from, (int64_t)bytes, node);
+	obj_cgroup_add_span(to, (int64_t)bytes, node);
+	*owner = to;
+	page_counter_uncharge_below(way.from, way.common, pages);
+	return true;
+}
+
+int obj_cgroup_move_span(struct obj_cgroup **owner, struct mem_cgroup *to, size_t bytes,
+			 struct hlist_node *node)
+{
+	struct obj_cgroup *old = *owner;
+	struct charge charge;
+	bool online, moved;
+
+	obj_cgroup_get(to->objcg); /* the span's */
+	charge_begin(&charge, to->objcg, GFP_KERNEL);
+	do {
+		lock(&cgroup_lock);
+		online = to->online;
+		moved = online && try_move_span(&charge, owner, to->objcg, bytes, node);
+		unlock(&cgroup_lock);
+	} while (online && !moved && charge_again(&charge));
+	charge_end(&charge);
+	obj_cgroup_put(moved ? old : to->objcg);
+	if (!online)
+		return -ENODEV;
+	return moved ? 0 : -ENOMEM;
+}
+
+/* ---- Bytes -------------------------------------------------------------------- */
+
+/*
+ * @from will get @bytes back, and gives up to @pages for them: as many as leave it
+ * short of less than a page, which is all or all but one. Returns how many.
+ */
+static int64_t give_pages(struct obj_cgroup *from, int64_t pages, size_t bytes)
+{
+	int64_t left = READ_ONCE(from->nr_charged_bytes);
+	int64_t give;
+
+	do {
+		give = pages;
+		while (give && left + (int64_t)bytes - (give << PAGE_SHIFT) <= -(int64_t)PAGE_SIZE)
+			give--;
+	} while (!cmpxchg_relaxed(&from->nr_charged_bytes, &left, left - (give << PAGE_SHIFT)));
+	return give;
+}
+
+/* Pages for the new owner: the old one's, and perhaps a new one. */
+static bool move_pages(struct charge *charge, struct obj_cgroup *from, struct obj_cgroup *to,
+		       int64_t pages, size_t bytes)
+{
+	struct way way = find_way(from, to);
+	int64_t given = give_pages(from, pages, bytes);
+
+	if (given < pages && !page_counter_try_charge(way.to, pages - given, &charge->fail))
+		goto no_room;
+	if (given && !page_counter_try_charge_below(way.to, way.common, given, &charge->fail)) {
+		page_counter_uncharge(way.to, pages - given);
+		goto no_room;
+	}
+	page_counter_uncharge_below(way.from, way.common, given);
+	return true;
+
+no_room:
+	atomic_add(&from->nr_charged_bytes, given << PAGE_SHIFT);
+	return false;
+}
+
+/* cgroup_lock. */
+static bool try_move_bytes(struct charge *charge, struct obj_cgroup *from, struct obj_stock *stock,
+			   size_t bytes)
+{
+	struct obj_cgroup *to = stock->objcg;
+	int64_t pages;
+	bool moved;
+
+	if (!ACCOUNTING)
+		return true;
+	lock(objcg_lock(to));
+	lock(&stock->lock);
+	pages = __obj_stock_short(stock, bytes);
+	moved = !pages || move_pages(charge, from, to, pages, bytes);
+	if (moved)
+		__obj_stock_supply(stock, pages, bytes);
+	if (moved && pages) /* the next may move from here */
+		obj_cgroup_return_bytes(to, __obj_stock_take_rest(stock));
+	unlock(&stock->lock);
+	__obj_stock_publish(stock, 0);
+	unlock(objcg_lock(to));
+	if (moved)
+		obj_cgroup_lose_bytes(from, bytes);
+	return moved;
+}
+
+int obj_cgroup_move_bytes(struct obj_cgroup *from, struct obj_stock *stock, size_t bytes,
+			  bool (*ready)(void *arg), void *arg)
+{
+	struct charge charge;
+	bool is_ready, moved;
+
+	charge_begin(&charge, stock->objcg, GFP_KERNEL);
+	do {
+		is_ready = ready(arg);
+		lock(&cgroup_lock);
+		moved = is_ready && try_move_bytes(&charge, from, stock, bytes);
+		unlock(&cgroup_lock);
+	} while (is_ready && !moved && charge_again(&charge));
+	charge_end(&charge);
+	return moved ? 0 : -ENOMEM;
+}

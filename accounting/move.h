@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Charges that move from one group to another, as what they are for does.
+ *
+ * The new owner is charged, and the old one uncharged, from each up to below
+ * their nearest common ancestor. There and above nothing is added, so no limit
+ * there is in the way, and no number changes. Both is done under cgroup_lock:
+ * whoever counts finds the charge in one of the two.
+ */
+#ifndef ACCOUNTING_MOVE_H
+#define ACCOUNTING_MOVE_H
+
+#include "accounting/obj_stock.h"
+
+/*
+ * A span of @bytes, whole pages, whose obj_cgroup stands in *@owner; its
+ * reference of that is exchanged, too. Returns 0, -ENODEV if @to is offline, or
+ * -ENOMEM.
+ */
+int obj_cgroup_move_span(struct obj_cgroup **owner, struct mem_cgroup *to, size_t bytes,
+			 struct hlist_node *node);
+
+/*
+ * @bytes of a live object of @from's become ones of @stock's. The caller owns the
+ * stock. For each try, @ready(@arg) sees to it that the object can be handed out
+ * at once. Returns 0 or -ENOMEM.
+ *
+ * Bytes are charged by the page. So that none has to be added in the common
+ * ancestor, @from gives whole pages for the bytes that go, and may be short of
+ * less than one until it gets other bytes back. If it is short of that already,
+ * one page is charged as for any allocation.
+ */
+int obj_cgroup_move_bytes(struct obj_cgroup *from, struct obj_stock *stock, size_t bytes,
+			  bool (*ready)(void *arg), void *arg);
+
+#endif
