@@ -20,7 +20,10 @@
 
 #define COUNTERS_MAGIC	 0x62616c7367632121ull
 #define COUNTERS_VERSION 1
-#define COUNTERS_FILE	 "cgslab" /* /proc/PID/fd shows /memfd:cgslab (deleted) */
+/* So many bits hold the index of a record, and 1. */
+#define COUNTERS_INDEX_BITS 22
+
+#define COUNTERS_FILE	    "cgslab" /* /proc/PID/fd shows /memfd:cgslab (deleted) */
 
 struct counters_header {
 	uint64_t magic;

@@ -14,7 +14,7 @@ struct mem_cgroup root_memcg;
 struct mem_cgroup *process_memcg;
 struct memcg_ops memcg_ops;
 
-static uint64_t last_id; /* cgroup_lock */
+static uint64_t nr_structs; /* atomic: of groups, but the root's, not freed yet */
 
 /* ---- References --------------------------------------------------------- */
 
@@ -49,51 +49,32 @@ static void memcg_free_rcu(struct rcu_head *rcu)
 	/* Uncharging looks at the record under RCU, so it goes only now. */
 	counters_free(memcg->memory.record);
 	meta_free(memcg, sizeof(*memcg));
+	atomic_sub(&nr_structs, 1);
 }
 
 /* The last reference is gone; nothing is charged to the group any more. */
 static void memcg_release(struct mem_cgroup *memcg)
 {
-	struct mem_cgroup *parent = memcg->parent;
-
+	rcu_take_in_thread();
 	lock(&cgroup_lock);
-	parent->nr_dying--;
+	list_del_rcu(&memcg->sibling);
+	memcg_remove_id(memcg);
 	unlock(&cgroup_lock);
-	obj_cgroup_put(memcg->objcg);
+	obj_cgroup_put(memcg->objcg); /* the group's */
 	call_rcu(&memcg->rcu, memcg_free_rcu);
-	mem_cgroup_put(parent);
 }
 
 void mem_cgroup_put(struct mem_cgroup *memcg)
 {
-	if (memcg && atomic_sub_acq_rel(&memcg->refcnt, 1) == 0)
+	while (memcg && atomic_sub_acq_rel(&memcg->refcnt, 1) == 0) {
+		struct mem_cgroup *parent = memcg->parent;
+
 		memcg_release(memcg);
+		memcg = parent; /* the child's */
+	}
 }
 
-/* ---- The tree ----------------------------------------------------------- */
-
-static bool name_is_valid(const char *name)
-{
-	size_t len = strnlen(name, MEMCG_NAME_MAX + 1);
-
-	if (len == 0 || len > MEMCG_NAME_MAX || !strcmp(name, ".") || !strcmp(name, ".."))
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (name[i] == '/' || (unsigned char)name[i] < ' ' || name[i] == 127)
-			return false;
-	return true;
-}
-
-/* cgroup_lock. */
-static struct mem_cgroup *find_child(struct mem_cgroup *parent, const char *name)
-{
-	struct mem_cgroup *child;
-
-	list_for_each_entry (child, &parent->children, sibling)
-		if (!strcmp(child->memory.record->name, name))
-			return child;
-	return NULL;
-}
+/* ---- Birth -------------------------------------------------------------- */
 
 static void memcg_setup(struct mem_cgroup *memcg, struct mem_cgroup *parent,
 			struct counters_record *record, const char *name)
@@ -111,32 +92,44 @@ static void memcg_setup(struct mem_cgroup *memcg, struct mem_cgroup *parent,
 	list_init(&memcg->objcg_list);
 }
 
-/* Makes the group visible. cgroup_lock. */
+static void count_descendants(struct mem_cgroup *memcg, uint32_t more)
+{
+	for (; memcg; memcg = memcg->parent)
+		WRITE_ONCE(memcg->nr_descendants, memcg->nr_descendants + more);
+}
+
+/* The other way round at rmdir; the name and the id are there. cgroup_lock. */
 static void memcg_link(struct mem_cgroup *memcg)
 {
-	memcg->id = ++last_id;
-	memcg->memory.record->id = memcg->id;
-	if (memcg->parent) {
-		mem_cgroup_get(memcg->parent); /* the child's, for its parent */
-		list_add_tail(&memcg->sibling, &memcg->parent->children);
+	struct mem_cgroup *parent = memcg->parent;
+
+	store_release(&memcg->online, true); /* pairs with mem_cgroup_tryget_online() */
+	if (parent) {
+		mem_cgroup_get(parent); /* the child's, for ->parent */
+		list_add_tail_rcu(&memcg->sibling, &parent->children);
+		parent->nr_children++;
+		count_descendants(parent, 1);
 	}
-	memcg->online = true;
 	store_release(&memcg->memory.record->state, (uint32_t)COUNTERS_ONLINE);
 }
 
+/* Makes the group visible, or says why not. */
 static int memcg_add(struct mem_cgroup *memcg, const char *name)
 {
 	int err = 0;
 
 	lock(&cgroup_lock);
-	if (!memcg->parent->online)
-		err = ENODEV;
-	else if (find_child(memcg->parent, name))
-		err = EEXIST;
+	if (memcg->parent && !memcg->parent->online)
+		err = -ENODEV;
+	else if (memcg->parent && memcg_find_child(memcg->parent, name))
+		err = -EEXIST;
 	else
-		memcg_link(memcg);
-	if (!err)
+		err = memcg_add_id(memcg);
+	if (!err) {
+		memcg_add_name(memcg);
 		mem_cgroup_get(memcg); /* the tree's */
+		memcg_link(memcg);
+	}
 	unlock(&cgroup_lock);
 	return err;
 }
@@ -149,32 +142,40 @@ static void memcg_discard(struct mem_cgroup *memcg)
 	if (memcg->memory.record)
 		counters_free(memcg->memory.record);
 	meta_free(memcg, sizeof(*memcg));
+	atomic_sub(&nr_structs, 1);
+}
+
+static int memcg_make(struct mem_cgroup *memcg, struct mem_cgroup *parent, const char *name)
+{
+	struct counters_record *record = counters_alloc();
+
+	if (!record)
+		return -ENOMEM;
+	memcg_setup(memcg, parent, record, name);
+	memcg->objcg = obj_cgroup_alloc(memcg);
+	return memcg->objcg ? memcg_add(memcg, name) : -ENOMEM;
 }
 
 struct mem_cgroup *mem_cgroup_create(struct mem_cgroup *parent, const char *name)
 {
-	struct counters_record *record;
 	struct mem_cgroup *memcg;
 	int err;
 
-	if (!name || !name_is_valid(name)) {
+	if (!name || !memcg_name_is_valid(name)) {
 		errno = EINVAL;
 		return NULL;
 	}
 	counters_own();
 	memcg = meta_alloc(sizeof(*memcg));
-	record = memcg ? counters_alloc() : NULL;
-	if (!record) {
-		meta_free(memcg, sizeof(*memcg));
+	if (!memcg) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	memcg_setup(memcg, parent ? parent : process_memcg, record, name);
-	memcg->objcg = obj_cgroup_alloc(memcg);
-	err = memcg->objcg ? memcg_add(memcg, name) : ENOMEM;
+	atomic_add(&nr_structs, 1);
+	err = memcg_make(memcg, parent ? parent : process_memcg, name);
 	if (err) {
 		memcg_discard(memcg);
-		errno = err;
+		errno = -err;
 		return NULL;
 	}
 	return memcg;
@@ -182,36 +183,55 @@ struct mem_cgroup *mem_cgroup_create(struct mem_cgroup *parent, const char *name
 
 int mem_cgroups_init(void)
 {
-	struct counters_record *record;
-
-	if (counters_init())
+	if (counters_init() || memcg_make(&root_memcg, NULL, ""))
 		return -ENOMEM;
-	record = counters_alloc();
-	if (!record)
-		return -ENOMEM;
-	memcg_setup(&root_memcg, NULL, record, "");
-	root_memcg.objcg = obj_cgroup_alloc(&root_memcg);
-	if (!root_memcg.objcg)
-		return -ENOMEM;
-	memcg_link(&root_memcg);
 	process_memcg = mem_cgroup_create(&root_memcg, "process");
 	return process_memcg ? 0 : -ENOMEM;
 }
 
+/* ---- Removal ------------------------------------------------------------ */
+
+static void count_dying(struct mem_cgroup *memcg, uint32_t more)
+{
+	for (; memcg; memcg = memcg->parent)
+		WRITE_ONCE(memcg->nr_dying_descendants, memcg->nr_dying_descendants + more);
+}
+
+void memcg_bury_one(struct mem_cgroup *memcg)
+{
+	count_dying(memcg, -1u);
+}
+
+/* Nobody finds the group from now on. cgroup_lock. */
+static void memcg_unlink(struct mem_cgroup *memcg)
+{
+	struct mem_cgroup *parent = memcg->parent;
+
+	/* Pairs with the acquire in mem_cgroup_tryget_online(). */
+	store_release(&memcg->online, false);
+	memcg_invalidate_iters(memcg);
+	store_release(&memcg->memory.record->state, (uint32_t)COUNTERS_DYING);
+	memcg_remove_name(memcg);
+	parent->nr_children--;
+	count_descendants(parent, -1u);
+	count_dying(parent, 1);
+}
+
 /*
- * Takes a closed group without children out of the tree. Returns how many
- * references of it the caller is to put, without the lock. cgroup_lock.
+ * Takes a closed group without children out of the tree; what is charged to it
+ * passes to its parent. Returns how many references of it the caller is to put,
+ * without the lock. cgroup_lock.
  */
 static int64_t memcg_offline(struct mem_cgroup *memcg)
 {
-	/* Pairs with the acquire in mem_cgroup_tryget_online(). */
-	store_release(&memcg->online, false);
-	store_release(&memcg->memory.record->state, (uint32_t)COUNTERS_DYING);
-	list_del_init(&memcg->sibling);
-	memcg->parent->nr_dying++;
+	int64_t handed_over;
+
+	memcg_unlink(memcg);
+	handed_over = memcg_reparent_objcgs(memcg);
+	/* Dead descendants are the parent's, whose number has them already. */
+	WRITE_ONCE(memcg->nr_dying_descendants, 0);
 	memcg_ops.release_heaps(memcg);
-	/* Its objcgs', which have the parent's now, and the tree's. */
-	return memcg_reparent_objcgs(memcg) + 1;
+	return handed_over + 1; /* the tree's */
 }
 
 /* Keeps threads out of the group, or says why not. cgroup_lock. */
@@ -219,7 +239,7 @@ static int memcg_close(struct mem_cgroup *memcg)
 {
 	if (!memcg->online)
 		return -ENODEV;
-	if (!list_empty(&memcg->children) || !memcg_ops.close_heaps(memcg))
+	if (memcg->nr_children || !memcg_ops.close_heaps(memcg))
 		return -EBUSY;
 	return 0;
 }
@@ -253,6 +273,85 @@ int mem_cgroup_rmdir(struct mem_cgroup *memcg)
 	return err;
 }
 
+/* ---- The tree ----------------------------------------------------------- */
+
+/* The first online group from @node on. */
+static struct mem_cgroup *first_online(const struct list_head *node, const struct list_head *end)
+{
+	for (; node != end; node = list_next_rcu(node)) {
+		struct mem_cgroup *memcg = container_of(node, struct mem_cgroup, sibling);
+
+		if (load_acquire(&memcg->online))
+			return memcg;
+	}
+	return NULL;
+}
+
+/*
+ * A removed group has no online descendants, and stays on its parent's list
+ * until its last reference is gone; what was taken off the list within the
+ * caller's read section still leads on.
+ */
+struct mem_cgroup *memcg_next(struct mem_cgroup *pos, struct mem_cgroup *root)
+{
+	struct mem_cgroup *next = first_online(list_next_rcu(&pos->children), &pos->children);
+
+	for (; !next && pos != root; pos = pos->parent)
+		next = first_online(list_next_rcu(&pos->sibling), &pos->parent->children);
+	return next;
+}
+
+bool mem_cgroup_is_descendant(const struct mem_cgroup *memcg, const struct mem_cgroup *root)
+{
+	while (memcg && memcg != root)
+		memcg = memcg->parent;
+	return memcg;
+}
+
+struct mem_cgroup *mem_cgroup_root(void)
+{
+	return &root_memcg;
+}
+
+struct mem_cgroup *mem_cgroup_parent(struct mem_cgroup *memcg)
+{
+	return memcg->parent;
+}
+
+uint64_t mem_cgroup_nr_descendants(const struct mem_cgroup *memcg)
+{
+	return READ_ONCE(memcg->nr_descendants);
+}
+
+uint64_t mem_cgroup_nr_dying_descendants(const struct mem_cgroup *memcg)
+{
+	return READ_ONCE(memcg->nr_dying_descendants);
+}
+
+bool mem_cgroup_populated(struct mem_cgroup *memcg)
+{
+	bool populated;
+
+	rcu_take_in_thread();
+	lock(&cgroup_lock);
+	populated = memcg->online && memcg_ops.has_threads(memcg);
+	unlock(&cgroup_lock);
+	return populated;
+}
+
+uint64_t memcg_nr_structs(void)
+{
+	return READ_ONCE(nr_structs);
+}
+
+void memcg_event(struct mem_cgroup *memcg, enum memcg_event event)
+{
+	counters_own();
+	atomic_add(&memcg->memory.record->events_local[event], 1);
+	for (; memcg; memcg = memcg->parent)
+		atomic_add(&memcg->memory.record->events[event], 1);
+}
+
 /* ---- A subtree with all it has ------------------------------------------- */
 
 /* All groups of the subtree, or none. cgroup_lock. */
@@ -277,9 +376,19 @@ static int close_subtree(struct mem_cgroup *root)
 
 static struct mem_cgroup *first_leaf(struct mem_cgroup *memcg)
 {
-	while (!list_empty(&memcg->children))
-		memcg = list_first_entry(&memcg->children, struct mem_cgroup, sibling);
+	struct mem_cgroup *child;
+
+	while ((child = first_online(memcg->children.next, &memcg->children)))
+		memcg = child;
 	return memcg;
+}
+
+/* What comes after a removed group, its parent after its siblings. */
+static struct mem_cgroup *next_leaf(struct mem_cgroup *memcg)
+{
+	struct mem_cgroup *next = first_online(memcg->sibling.next, &memcg->parent->children);
+
+	return next ? first_leaf(next) : memcg->parent;
 }
 
 /* Children first. Returns the groups, chained by ->killed. cgroup_lock. */
@@ -287,10 +396,10 @@ static struct mem_cgroup *offline_subtree(struct mem_cgroup *root,
 					  void (*empty)(struct mem_cgroup *memcg, void *arg),
 					  void *arg)
 {
-	struct mem_cgroup *memcg, *killed = NULL;
+	struct mem_cgroup *memcg = NULL, *killed = NULL;
 
 	do {
-		memcg = first_leaf(root);
+		memcg = memcg ? next_leaf(memcg) : first_leaf(root);
 		empty(memcg, arg);
 		memcg->killed.refs = memcg_offline(memcg);
 		memcg->killed.next = killed;
@@ -325,147 +434,4 @@ void memcg_put_killed(struct mem_cgroup *killed)
 		while (refs--)
 			mem_cgroup_put(memcg);
 	}
-}
-
-struct mem_cgroup *mem_cgroup_lookup(struct mem_cgroup *parent, const char *name)
-{
-	struct mem_cgroup *child;
-
-	lock(&cgroup_lock);
-	child = find_child(parent ? parent : process_memcg, name);
-	if (child)
-		mem_cgroup_get(child);
-	unlock(&cgroup_lock);
-	return child;
-}
-
-struct mem_cgroup *memcg_next(struct mem_cgroup *pos, struct mem_cgroup *root)
-{
-	if (!list_empty(&pos->children))
-		return list_first_entry(&pos->children, struct mem_cgroup, sibling);
-	while (pos != root) {
-		struct list_head *next = pos->sibling.next;
-
-		if (next != &pos->parent->children)
-			return container_of(next, struct mem_cgroup, sibling);
-		pos = pos->parent;
-	}
-	return NULL;
-}
-
-/*
- * The sibling after @pos, which may have been removed: children are in the
- * order of their ids. cgroup_lock.
- */
-static struct mem_cgroup *next_sibling(struct mem_cgroup *pos)
-{
-	struct mem_cgroup *child;
-
-	list_for_each_entry (child, &pos->parent->children, sibling)
-		if (child->id > pos->id)
-			return child;
-	return NULL;
-}
-
-/* The group after @pos, which the caller holds, with a reference. */
-static struct mem_cgroup *walk_next(struct mem_cgroup *pos, struct mem_cgroup *root)
-{
-	struct mem_cgroup *next = NULL;
-
-	lock(&cgroup_lock);
-	if (pos->online) {
-		next = memcg_next(pos, root);
-	} else {
-		for (; !next && pos != root; pos = pos->parent)
-			next = next_sibling(pos);
-	}
-	if (next)
-		mem_cgroup_get(next);
-	unlock(&cgroup_lock);
-	return next;
-}
-
-int mem_cgroup_walk(struct mem_cgroup *root, int (*fn)(struct mem_cgroup *memcg, void *arg),
-		    void *arg)
-{
-	struct mem_cgroup *pos = root ? root : &root_memcg;
-	struct mem_cgroup *top = pos;
-	int ret = 0;
-
-	if (!mem_cgroup_tryget_online(pos))
-		return 0;
-	while (pos) {
-		struct mem_cgroup *next;
-
-		ret = fn(pos, arg);
-		next = ret ? NULL : walk_next(pos, top);
-		mem_cgroup_put(pos);
-		pos = next;
-	}
-	return ret;
-}
-
-/* ---- Names -------------------------------------------------------------- */
-
-struct mem_cgroup *mem_cgroup_root(void)
-{
-	return &root_memcg;
-}
-
-struct mem_cgroup *mem_cgroup_parent(struct mem_cgroup *memcg)
-{
-	return memcg->parent;
-}
-
-uint64_t mem_cgroup_id(const struct mem_cgroup *memcg)
-{
-	return memcg->id;
-}
-
-const char *mem_cgroup_name(const struct mem_cgroup *memcg)
-{
-	return memcg->memory.record->name;
-}
-
-size_t mem_cgroup_path(const struct mem_cgroup *memcg, char *buf, size_t len)
-{
-	const struct mem_cgroup *up;
-	size_t need = 0, at;
-
-	for (up = memcg; up->parent; up = up->parent)
-		need += strlen(mem_cgroup_name(up)) + 1;
-	if (!need)
-		need = 1;
-	if (!len)
-		return need;
-	buf[0] = '/';
-	at = need;
-	for (up = memcg; up->parent; up = up->parent) {
-		size_t n = strlen(mem_cgroup_name(up));
-
-		at -= n + 1;
-		for (size_t i = 0; i <= n; i++)
-			if (at + i < len - 1)
-				buf[at + i] = i ? mem_cgroup_name(up)[i - 1] : '/';
-	}
-	buf[min_t(size_t, need, len - 1)] = '\0';
-	return need;
-}
-
-void memcg_rename(struct mem_cgroup *memcg, const char *name)
-{
-	struct counters_record *record = memcg->memory.record;
-
-	lock(&cgroup_lock);
-	memset(record->name, 0, sizeof(record->name));
-	strncpy(record->name, name, MEMCG_NAME_MAX);
-	unlock(&cgroup_lock);
-}
-
-void memcg_event(struct mem_cgroup *memcg, enum memcg_event event)
-{
-	counters_own();
-	atomic_add(&memcg->memory.record->events_local[event], 1);
-	for (; memcg; memcg = memcg->parent)
-		atomic_add(&memcg->memory.record->events[event], 1);
 }

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tree of groups.
+ * The tree of groups; docs/groups.md tells the life of one.
  *
- * A group is online until rmdir, then dying while references remain, then
- * freed after a grace period. References are held by
+ * A group is online until rmdir, then its struct stays while references remain,
+ * and for a grace period. References are held by
  *
  *   whoever created, looked up or got it,
  *   the tree, while it is online,
- *   each child, for its parent,
+ *   each child, for its parent, until the child's last reference is gone,
  *   each obj_cgroup, for the group it is charged to.
  *
  * Threads inside hold none: each owns a heap of the group, and rmdir refuses
- * while one is owned.
+ * while one is owned. Iterators hold none for the position they remember.
+ *
+ * It is "dying" from rmdir until its own obj_cgroup is released, which needs
+ * both: the last reference of the group, and the last object charged to it.
  */
 #ifndef ACCOUNTING_MEM_CGROUP_H
 #define ACCOUNTING_MEM_CGROUP_H
@@ -26,8 +29,8 @@
 struct mem_cgroup {
 	struct page_counter memory; /* const; its record is atomic */
 	int64_t refcnt;		    /* atomic; 0 is final */
-	uint64_t id;		    /* const after creation */
-	struct mem_cgroup *parent;  /* const; holds a reference */
+	uint64_t id;		    /* const after creation; see memcg_id.c */
+	struct mem_cgroup *parent;  /* const; holds a reference until the last put */
 
 	/*
 	 * The group's heaps; the layer above reads and writes it. Pushed
@@ -42,12 +45,24 @@ struct mem_cgroup {
 	 */
 	struct obj_cgroup *objcg;
 
-	/* cgroup_lock: */
-	struct list_head children; /* online ones, by ->sibling */
+	/*
+	 * cgroup_lock, and RCU for readers. A removed group stays on the list
+	 * until its last reference is gone, so who holds it gets on from there.
+	 */
+	struct list_head children; /* in the order of creation, by ->sibling */
 	struct list_head sibling;
-	struct list_head objcg_list; /* of dead descendants; by ->list */
-	uint32_t nr_dying;	     /* dead children not yet freed */
-	bool online;		     /* also read bare by mem_cgroup_tryget_online() */
+	bool online; /* atomic; pairs with mem_cgroup_tryget_online() */
+
+	/* Atomic: the shared walk with this group as its root; see memcg_iter.c. */
+	uint64_t iter;
+
+	/* cgroup_lock; the numbers are also read bare. */
+	uint32_t nr_children;	       /* online */
+	uint32_t nr_descendants;       /* online */
+	uint32_t nr_dying_descendants; /* that are charged within the subtree */
+	uint32_t name_hash;	       /* const while linked */
+	struct hlist_node name_node;   /* among online groups of that hash */
+	struct list_head objcg_list;   /* of dead descendants; by ->list */
 
 	union {
 		struct rcu_head rcu; /* released */
@@ -81,6 +96,9 @@ struct memcg_ops {
 	/* Empties the heaps of a closed group. cgroup_lock is held. */
 	void (*release_heaps)(struct mem_cgroup *memcg);
 
+	/* Whether a thread is inside the subtree or at home there. cgroup_lock. */
+	bool (*has_threads)(struct mem_cgroup *memcg);
+
 	/*
 	 * Sets the counted_ fields of all obj_cgroups from the slabs; exact
 	 * while nothing changes. cgroup_lock is held.
@@ -100,13 +118,54 @@ extern struct memcg_ops memcg_ops;
 /* Before everything else, once. Returns 0 or -ENOMEM. */
 int mem_cgroups_init(void);
 
-/* The next online group of the subtree in pre-order; cgroup_lock. */
+/*
+ * The next online group of the subtree in pre-order, also after a @pos that was
+ * removed. The caller holds cgroup_lock, or is in a read section of RCU in which
+ * @pos has been online or holds a reference of it.
+ */
 struct mem_cgroup *memcg_next(struct mem_cgroup *pos, struct mem_cgroup *root);
 
 #define for_each_memcg(pos, root) for ((pos) = (root); (pos); (pos) = memcg_next((pos), (root)))
 
+bool mem_cgroup_is_descendant(const struct mem_cgroup *memcg, const struct mem_cgroup *root);
+
+/* The obj_cgroup of a dead descendant is released. cgroup_lock. */
+void memcg_bury_one(struct mem_cgroup *memcg);
+
+/* ---- Names, ids and positions of walks ------------------------------------ */
+
+/* cgroup_lock, all. */
+struct mem_cgroup *memcg_find_child(const struct mem_cgroup *parent, const char *name);
+void memcg_add_name(struct mem_cgroup *memcg);
+void memcg_remove_name(struct mem_cgroup *memcg);
+bool memcg_name_is_valid(const char *name);
+
+/*
+ * The small id of a group: the number of its record, and 1. It is used again a
+ * grace period after the group is gone.
+ */
+#define MEMCG_SMALL_ID_MASK ((1ul << COUNTERS_INDEX_BITS) - 1)
+
+int memcg_add_id(struct mem_cgroup *memcg);		 /* cgroup_lock; 0 or -ENOMEM */
+void memcg_remove_id(struct mem_cgroup *memcg);		 /* cgroup_lock */
+struct mem_cgroup *memcg_by_small_id(uint32_t small_id); /* RCU; NULL if it is free */
+
+static inline uint32_t memcg_small_id(const struct mem_cgroup *memcg)
+{
+	return (uint32_t)(memcg->id & MEMCG_SMALL_ID_MASK);
+}
+
+/*
+ * No walk finds the group from now on: its online is false already, and it is
+ * on the list of its parent still. cgroup_lock.
+ */
+void memcg_invalidate_iters(struct mem_cgroup *memcg);
+
 /* Counts an event in the group and its ancestors. */
 void memcg_event(struct mem_cgroup *memcg, enum memcg_event event);
+
+/* Structs of groups that are not freed yet, the root's not counted; for tests. */
+uint64_t memcg_nr_structs(void);
 
 /* Renames a group; for the one made before its name was known. */
 void memcg_rename(struct mem_cgroup *memcg, const char *name);

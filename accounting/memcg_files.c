@@ -20,6 +20,9 @@ static uint64_t pages_to_bytes(int64_t pages)
 
 uint64_t mem_cgroup_usage(const struct mem_cgroup *memcg)
 {
+	/* A removed group is charged nothing, its counter with what it was last. */
+	if (!load_acquire(&memcg->online))
+		return 0;
 	return pages_to_bytes(READ_ONCE(memcg->memory.record->usage));
 }
 
@@ -129,6 +132,17 @@ static void show_events_local(struct mem_cgroup *memcg, struct text *text)
 	show_event_array(memcg->memory.record->events_local, text);
 }
 
+static void show_cgroup_stat(struct mem_cgroup *memcg, struct text *text)
+{
+	put(text, "nr_descendants %" PRIu64 "\n", mem_cgroup_nr_descendants(memcg));
+	put(text, "nr_dying_descendants %" PRIu64 "\n", mem_cgroup_nr_dying_descendants(memcg));
+}
+
+static void show_cgroup_events(struct mem_cgroup *memcg, struct text *text)
+{
+	put(text, "populated %d\n", mem_cgroup_populated(memcg));
+}
+
 static int write_max(struct mem_cgroup *memcg, const char *value)
 {
 	uint64_t bytes;
@@ -143,9 +157,10 @@ static const struct memcg_file {
 	void (*show)(struct mem_cgroup *memcg, struct text *text);
 	int (*write)(struct mem_cgroup *memcg, const char *value);
 } files[] = {
-	{"memory.current", show_current, NULL}, {"memory.peak", show_peak, NULL},
-	{"memory.max", show_max, write_max},	{"memory.stat", show_stat, NULL},
-	{"memory.events", show_events, NULL},	{"memory.events.local", show_events_local, NULL},
+	{"memory.current", show_current, NULL},	 {"memory.peak", show_peak, NULL},
+	{"memory.max", show_max, write_max},	 {"memory.stat", show_stat, NULL},
+	{"memory.events", show_events, NULL},	 {"memory.events.local", show_events_local, NULL},
+	{"cgroup.stat", show_cgroup_stat, NULL}, {"cgroup.events", show_cgroup_events, NULL},
 };
 
 static const struct memcg_file *find_file(const char *name)

@@ -34,7 +34,7 @@ static void identity_sum(struct mem_cgroup *memcg, struct mem_cgroup_identity *s
 	memcg_ops.count_slabs();
 	for_each_memcg (pos, memcg)
 		memcg_for_each_objcg(pos, verify_objcg, sum);
-	sum->usage = READ_ONCE(memcg->memory.record->usage) << PAGE_SHIFT;
+	sum->usage = (int64_t)mem_cgroup_usage(memcg);
 }
 
 static int64_t difference(const struct mem_cgroup_identity *sum)

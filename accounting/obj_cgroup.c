@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "accounting/charge.h"
+#include "accounting/obj_stock.h"
 #include "alloc/base/message.h"
 #include "alloc/base/meta.h"
 #include "alloc/base/os.h"
@@ -323,13 +324,19 @@ static void objcg_free_rcu(struct rcu_head *rcu)
 	meta_free(container_of(rcu, struct obj_cgroup, rcu), sizeof(struct obj_cgroup));
 }
 
-/* No stock, slab, span or user is left, so all charged bytes are leftovers. */
+/*
+ * No slab, span or user is left, so nobody charges or credits its stocks any more,
+ * and all that was is seen here: with them gone, all charged bytes are leftovers.
+ */
 static void obj_cgroup_release(struct obj_cgroup *objcg)
 {
 	struct mem_cgroup *memcg;
 	int64_t bytes;
 
+	counters_own();
+	rcu_take_in_thread();
 	lock(&cgroup_lock); /* until then, who drains finds it on its list */
+	obj_stocks_detach_all(objcg);
 	bytes = objcg->nr_charged_bytes + objcg->live_base;
 	if (bytes & (int64_t)(PAGE_SIZE - 1))
 		die("obj_cgroup released with %ld bytes charged and not returned",
@@ -338,6 +345,7 @@ static void obj_cgroup_release(struct obj_cgroup *objcg)
 	if (bytes)
 		page_counter_uncharge(&memcg->memory, bytes >> PAGE_SHIFT);
 	list_del_init(&objcg->list);
+	memcg_bury_one(memcg);
 	unlock(&cgroup_lock);
 	call_rcu(&objcg->rcu, objcg_free_rcu);
 	mem_cgroup_put(memcg); /* the objcg's */
@@ -354,7 +362,8 @@ void memcg_for_each_objcg(struct mem_cgroup *memcg, void (*fn)(struct obj_cgroup
 {
 	struct obj_cgroup *objcg;
 
-	fn(memcg->objcg, arg);
+	if (memcg->objcg->memcg == memcg) /* not reparented */
+		fn(memcg->objcg, arg);
 	list_for_each_entry (objcg, &memcg->objcg_list, list)
 		fn(objcg, arg);
 }

@@ -13,13 +13,12 @@
  *
  * References are held by
  *
- *   the group whose ->objcg it is,
- *   each stock attached to it,
- *   each slab and each span,
+ *   the group whose ->objcg it is, until the group's own last one is gone,
+ *   each span, and each slab without an owner,
  *   whoever got it through the API.
  *
- * It holds one reference of the group in ->memcg: taken where memcg is set,
- * handed over at reparenting, dropped at release.
+ * Stocks hold none: a thread that once freed an object of a dead group would
+ * keep it from going. What is left of them is detached by the release.
  */
 #ifndef ACCOUNTING_OBJ_CGROUP_H
 #define ACCOUNTING_OBJ_CGROUP_H
@@ -37,8 +36,13 @@
 #endif
 
 struct obj_cgroup {
-	int64_t refcnt;		  /* atomic */
-	struct mem_cgroup *memcg; /* RCU; written under cgroup_lock */
+	int64_t refcnt; /* atomic */
+	/*
+	 * RCU; written under cgroup_lock and objcg_lock(). Holds a reference:
+	 * taken where memcg is set, in obj_cgroup_alloc(); handed over to the
+	 * parent's by reparent_one(); dropped by obj_cgroup_release().
+	 */
+	struct mem_cgroup *memcg;
 	int64_t nr_charged_bytes; /* atomic; charged, in no stock */
 	int64_t live_base;	  /* atomic; live bytes of no attached stock */
 	int64_t span_bytes;	  /* atomic; the part of live_base in spans */
@@ -49,7 +53,7 @@ struct obj_cgroup {
 	int64_t counted_lost;
 
 	/* Its objcg_lock(): */
-	struct list_head stocks;
+	struct list_head stocks;   /* by ->list; no references, either way */
 	uint32_t nr_stocks;	   /* also read bare, as an estimate */
 	int64_t published_objects; /* what memcg's record has of us */
 	int64_t published_bytes;
@@ -57,7 +61,7 @@ struct obj_cgroup {
 	struct hlist_head slabs; /* spans, and slabs without an owner; each by its node */
 
 	union {
-		struct list_head list; /* memcg->objcg_list, once reparented */
+		struct list_head list; /* memcg->objcg_list, once reparented; no reference */
 		struct rcu_head rcu;   /* released */
 	};
 };

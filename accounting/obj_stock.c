@@ -93,7 +93,6 @@ static void reset(struct obj_stock *stock)
 
 void obj_stock_attach(struct obj_stock *stock, struct obj_cgroup *objcg)
 {
-	obj_cgroup_get(objcg); /* the stock's */
 	lock_init(&stock->lock, LOCK_RANK_STOCK);
 	stock->batch = 1;
 	stock->published = 0;
@@ -102,7 +101,7 @@ void obj_stock_attach(struct obj_stock *stock, struct obj_cgroup *objcg)
 	reset(stock);
 	/* All at once: a forked child finds a stock attached, or not. */
 	lock(objcg_lock(objcg));
-	stock->objcg = objcg;
+	WRITE_ONCE(stock->objcg, objcg);
 	list_add_tail(&stock->list, &objcg->stocks);
 	WRITE_ONCE(objcg->nr_stocks, objcg->nr_stocks + 1);
 	unlock(objcg_lock(objcg));
@@ -123,19 +122,40 @@ static void empty(struct obj_stock *stock)
 	unlock(&stock->lock);
 }
 
-void obj_stock_detach(struct obj_stock *stock)
+/* objcg_lock(). */
+static void __detach(struct obj_stock *stock)
 {
 	struct obj_cgroup *objcg = stock->objcg;
 
-	counters_own();
-	lock(objcg_lock(objcg));
 	__obj_stock_publish(stock, 0);
 	list_del_init(&stock->list);
 	WRITE_ONCE(objcg->nr_stocks, objcg->nr_stocks - 1);
 	empty(stock);
-	stock->objcg = NULL;
+	/* Last: the owner may use it for another. Pairs with obj_stock_objcg(). */
+	store_release(&stock->objcg, NULL);
+}
+
+void obj_stock_detach(struct obj_stock *stock)
+{
+	struct obj_cgroup *objcg = obj_stock_objcg(stock);
+
+	if (!objcg)
+		return;
+	counters_own();
+	lock(objcg_lock(objcg)); /* which looks at the address only */
+	if (READ_ONCE(stock->objcg) == objcg)
+		__detach(stock);
 	unlock(objcg_lock(objcg));
-	obj_cgroup_put(objcg);
+}
+
+void obj_stocks_detach_all(struct obj_cgroup *objcg)
+{
+	struct obj_stock *stock, *tmp;
+
+	lock(objcg_lock(objcg));
+	list_for_each_entry_safe (stock, tmp, &objcg->stocks, list)
+		__detach(stock);
+	unlock(objcg_lock(objcg));
 }
 
 /* ---- The owner ---------------------------------------------------------- */

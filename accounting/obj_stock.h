@@ -34,10 +34,15 @@
 #define STOCK_MAX	   ((int64_t)MEMCG_CHARGE_BATCH << PAGE_SHIFT)
 
 struct obj_stock {
-	int64_t used;		  /* owner writes, all read */
-	int64_t limit;		  /* written under lock, owner reads bare */
-	int64_t floor;		  /* limit - STOCK_MAX, likewise */
-	struct obj_cgroup *objcg; /* const while attached; holds a reference */
+	int64_t used;  /* owner writes, all read */
+	int64_t limit; /* written under lock, owner reads bare */
+	int64_t floor; /* limit - STOCK_MAX, likewise */
+	/*
+	 * Const while attached. No reference: who charges or credits has one, or
+	 * an object, or is inside the group. Cleared by obj_stock_detach(), or by
+	 * the obj_cgroup's release.
+	 */
+	struct obj_cgroup *objcg;
 
 	int64_t manual; /* the part of used charged through the API; owner */
 
@@ -51,14 +56,23 @@ struct obj_stock {
 	struct list_head list; /* objcg->stocks; objcg_lock() */
 };
 
-/* Takes a reference of @objcg. The stock must be detached. */
+/*
+ * What the owner finds it attached to, if anything: a stock that is not of its
+ * own group may have been detached by the release of the obj_cgroup.
+ */
+static inline struct obj_cgroup *obj_stock_objcg(const struct obj_stock *stock)
+{
+	return load_acquire(&stock->objcg);
+}
+
+/* The stock must be detached, and @objcg be kept alive for the call. Owner. */
 void obj_stock_attach(struct obj_stock *stock, struct obj_cgroup *objcg);
 
-/*
- * Settles the stock and drops its reference; it may be attached again. The
- * caller is the owner. No lock may be held.
- */
+/* Settles the stock, if it is attached; it may be attached again. Owner. */
 void obj_stock_detach(struct obj_stock *stock);
+
+/* The same for all stocks of an obj_cgroup that is being released. */
+void obj_stocks_detach_all(struct obj_cgroup *objcg);
 
 /*
  * The slow half of a charge: used already contains @size and is beyond limit.

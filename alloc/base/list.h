@@ -6,6 +6,7 @@
 #ifndef ALLOC_BASE_LIST_H
 #define ALLOC_BASE_LIST_H
 
+#include "alloc/base/atomic.h"
 #include "alloc/base/compiler.h"
 
 struct list_head {
@@ -46,6 +47,31 @@ static inline void list_del_init(struct list_head *node)
 	node->prev->next = node->next;
 	node->next->prev = node->prev;
 	list_init(node);
+}
+
+/*
+ * Readers under RCU follow ->next only, by list_next_rcu(). An entry that was
+ * taken out keeps its ->next, so whoever stands on it gets on; its memory is
+ * used again after a grace period.
+ */
+static inline void list_add_tail_rcu(struct list_head *node, struct list_head *head)
+{
+	node->next = head;
+	node->prev = head->prev;
+	store_release(&head->prev->next, node); /* pairs with list_next_rcu() */
+	head->prev = node;
+}
+
+static inline void list_del_rcu(struct list_head *node)
+{
+	node->next->prev = node->prev;
+	WRITE_ONCE(node->prev->next, node->next);
+	node->prev = node;
+}
+
+static inline struct list_head *list_next_rcu(const struct list_head *node)
+{
+	return load_acquire(&node->next); /* pairs with list_add_tail_rcu() */
 }
 
 #define list_first_entry(head, type, member) container_of((head)->next, type, member)

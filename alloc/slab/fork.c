@@ -142,8 +142,7 @@ static void tear_heap(struct heap *heap, void *arg)
 static void drop_task(struct task *task)
 {
 	for (int i = 0; i < TASK_STOCKS; i++)
-		if (task->stocks[i].objcg)
-			obj_stock_detach(&task->stocks[i]);
+		obj_stock_detach(&task->stocks[i]);
 	list_del_init(&task->list);
 	mem_cgroup_put(task->home);
 	meta_free(task, sizeof(*task));

@@ -84,7 +84,6 @@ static bool free_away(struct heap *heap, struct slab *slab, void *object)
 static void free_elsewhere(struct heap *heap, struct slab *slab, void *object)
 {
 	struct obj_stock *stock = &heap->stock;
-	bool too_much;
 
 	if (unlikely(stock->objcg != slab->objcg)) {
 		int saved_errno = errno;
@@ -97,11 +96,11 @@ static void free_elsewhere(struct heap *heap, struct slab *slab, void *object)
 		remote_free(slab, object);
 		return;
 	}
-	too_much = obj_stock_credit(stock, slab->size);
-	if (!free_away(heap, slab, object)) /* the slab may be gone after this */
-		remote_free(slab, object);
-	if (unlikely(too_much))
+	/* Now: after the free, the obj_cgroup may be gone and the stock detached. */
+	if (unlikely(obj_stock_credit(stock, slab->size)))
 		obj_stock_flush(stock);
+	if (!free_away(heap, slab, object))
+		remote_free(slab, object);
 }
 
 /* Neither here nor elsewhere: a span, NULL, or no block at all. */

@@ -236,6 +236,14 @@ bool memcg_close_heaps(struct mem_cgroup *memcg)
 	return true;
 }
 
+bool memcg_has_owned_heap(struct mem_cgroup *memcg)
+{
+	for (struct heap *heap = memcg_first_heap(memcg); heap; heap = heap->next)
+		if ((uintptr_t)READ_ONCE(heap->owner) > (uintptr_t)HEAP_CLOSED)
+			return true;
+	return false;
+}
+
 void memcg_release_heaps(struct mem_cgroup *memcg)
 {
 	struct heap *heap;

@@ -132,6 +132,9 @@ bool memcg_close_heaps(struct mem_cgroup *memcg);
 void memcg_open_heaps(struct mem_cgroup *memcg);
 void memcg_release_heaps(struct mem_cgroup *memcg);
 
+/* Whether a thread is inside the group itself. cgroup_lock. */
+bool memcg_has_owned_heap(struct mem_cgroup *memcg);
+
 /* The group's heaps, one after the other; valid while the group is open. */
 struct heap *memcg_first_heap(const struct mem_cgroup *memcg);
 

@@ -29,6 +29,39 @@ static pthread_key_t task_key;	 /* its destructor is task_exit() */
 
 static void task_exit(void *arg);
 
+/* ---- Threads of a group ------------------------------------------------- */
+
+static bool is_home(const struct mem_cgroup *memcg)
+{
+	struct task *task;
+	bool found = false;
+
+	rcu_read_lock();
+	lock(&task_list_lock);
+	list_for_each_entry (task, &task_list, list) {
+		/* Kept from going by RCU; pairs with mem_cgroup_attach(). */
+		found = mem_cgroup_is_descendant(load_acquire(&task->home), memcg);
+		if (found)
+			break;
+	}
+	unlock(&task_list_lock);
+	rcu_read_unlock();
+	return found;
+}
+
+/* memcg_ops.has_threads */
+static bool memcg_has_threads(struct mem_cgroup *memcg)
+{
+	struct mem_cgroup *pos;
+
+	if (is_home(memcg))
+		return true;
+	for_each_memcg (pos, memcg)
+		if (memcg_has_owned_heap(pos))
+			return true;
+	return false;
+}
+
 /* ---- Start -------------------------------------------------------------- */
 
 static void slab_init_once(void)
@@ -36,6 +69,7 @@ static void slab_init_once(void)
 	memcg_ops.close_heaps = memcg_close_heaps;
 	memcg_ops.open_heaps = memcg_open_heaps;
 	memcg_ops.release_heaps = memcg_release_heaps;
+	memcg_ops.has_threads = memcg_has_threads;
 	memcg_ops.count_slabs = slab_count_all;
 	memcg_ops.recover_fork = slab_recover_fork;
 	memcg_ops.settle_fork = slab_settle_fork;
@@ -106,8 +140,7 @@ static bool task_free(struct task *task)
 	bool last;
 
 	for (int i = 0; i < TASK_STOCKS; i++)
-		if (task->stocks[i].objcg)
-			obj_stock_detach(&task->stocks[i]);
+		obj_stock_detach(&task->stocks[i]);
 	mem_cgroup_put(task->home);
 	lock(&task_list_lock);
 	list_del_init(&task->list);
@@ -227,10 +260,9 @@ struct obj_stock *task_stock(struct obj_cgroup *objcg)
 	if (current_heap->stock.objcg == objcg)
 		return &current_heap->stock;
 	stock = &task->stocks[((uintptr_t)objcg >> 6) % TASK_STOCKS];
-	if (stock->objcg == objcg)
+	if (obj_stock_objcg(stock) == objcg)
 		return stock;
-	if (stock->objcg)
-		obj_stock_detach(stock);
+	obj_stock_detach(stock);
 	obj_stock_attach(stock, objcg);
 	return stock;
 }
@@ -334,7 +366,7 @@ struct mem_cgroup *mem_cgroup_current(void)
 
 int mem_cgroup_attach(struct mem_cgroup *memcg)
 {
-	struct mem_cgroup *home;
+	struct mem_cgroup *home, *old;
 	struct task *task;
 	int err = 0;
 
@@ -352,7 +384,8 @@ int mem_cgroup_attach(struct mem_cgroup *memcg)
 		mem_cgroup_put(home);
 		return err;
 	}
-	mem_cgroup_put(task->home);
-	task->home = home;
+	old = task->home;
+	store_release(&task->home, home); /* pairs with is_home() */
+	mem_cgroup_put(old);
 	return 0;
 }

@@ -154,3 +154,24 @@ Test(files, events_and_stat, .init = make)
 	cr_expect_eq(value_of("memory.events", "high"), 0);
 	kfree(block);
 }
+
+Test(files, of_the_tree, .init = make)
+{
+	void *block;
+	struct mem_cgroup *child = mem_cgroup_create(memcg, "child");
+
+	cr_expect_str_eq(read_file(memcg, "cgroup.stat"),
+			 "nr_descendants 1\nnr_dying_descendants 0\n");
+	cr_expect_str_eq(read_file(memcg, "cgroup.events"), "populated 0\n");
+	set_active_memcg(child);
+	block = kmalloc(100, GFP_KERNEL);
+	cr_expect_str_eq(read_file(memcg, "cgroup.events"), "populated 1\n");
+	set_active_memcg(NULL);
+	cr_assert_eq(mem_cgroup_rmdir(child), 0);
+	mem_cgroup_put(child);
+	cr_expect_str_eq(read_file(memcg, "cgroup.stat"),
+			 "nr_descendants 0\nnr_dying_descendants 1\n");
+	kfree(block);
+	cr_expect_eq(value_of("cgroup.stat", "nr_dying_descendants"), 0);
+	cr_expect_eq(mem_cgroup_write(memcg, "cgroup.stat", "0"), -EACCES);
+}

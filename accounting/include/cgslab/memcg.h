@@ -54,7 +54,8 @@ struct mem_cgroup *mem_cgroup_create(struct mem_cgroup *parent, const char *name
 /*
  * Takes the group out of the tree. Objects that are still alive stay valid,
  * and their charge passes to the parent; new charges through the group's
- * obj_cgroup go there too. The struct lives as long as references to it.
+ * obj_cgroup go there too. The struct lives as long as references to it; it is
+ * charged nothing. The time it takes does not depend on the number of siblings.
  * May not be called in an RCU read section.
  *
  * Returns 0, -EBUSY while the group has children or threads inside, -ENODEV if
@@ -143,8 +144,18 @@ struct mem_cgroup *mem_cgroup_lookup(struct mem_cgroup *parent, const char *name
 /* NULL for the root. Valid as long as @memcg is; no reference. */
 struct mem_cgroup *mem_cgroup_parent(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_parent);
 
-/* Unique in the process and never used again. The root's is 1. */
+/*
+ * Unique in the process and never used again; older groups have smaller ones.
+ * The root's is 1.
+ */
 uint64_t mem_cgroup_id(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_id);
+
+/*
+ * The group with that id, online or removed, with a reference for the caller;
+ * NULL if there is none, or its last reference is gone. Takes no lock.
+ * Source: mem_cgroup_from_id().
+ */
+struct mem_cgroup *mem_cgroup_from_id(uint64_t id) CGSLAB_API(mem_cgroup_from_id);
 
 /* "" for the root. Valid as long as @memcg is. */
 const char *mem_cgroup_name(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_name);
@@ -155,6 +166,62 @@ const char *mem_cgroup_name(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgrou
  */
 size_t mem_cgroup_path(const struct mem_cgroup *memcg, char *buf, size_t len)
 	CGSLAB_API(mem_cgroup_path);
+
+/*
+ * cgroup.stat: online groups below @memcg, and removed ones that are not gone:
+ * something is charged to them still, or somebody holds a reference. Both are
+ * exact at once, with the return of the create, rmdir, free or put that changes
+ * them. What is below a removed group counts for its parent.
+ */
+uint64_t mem_cgroup_nr_descendants(const struct mem_cgroup *memcg)
+	CGSLAB_API(mem_cgroup_nr_descendants);
+uint64_t mem_cgroup_nr_dying_descendants(const struct mem_cgroup *memcg)
+	CGSLAB_API(mem_cgroup_nr_dying_descendants);
+
+/*
+ * cgroup.events, populated: whether a thread is inside the subtree, or has its
+ * home there.
+ */
+bool mem_cgroup_populated(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_populated);
+
+/* A walker's part in a shared walk; no need to set it up. */
+struct mem_cgroup_reclaim_cookie {
+	unsigned int generation;
+};
+
+/*
+ * Walks the online groups of the subtree of @root (NULL: of all), parents first,
+ * siblings in the order of their creation:
+ *
+ *	for (memcg = mem_cgroup_iter(root, NULL, NULL); memcg;
+ *	     memcg = mem_cgroup_iter(root, memcg, NULL))
+ *		...
+ *
+ * @prev is what the last call returned, NULL at first. Each group is returned with
+ * a reference, which the next call takes back; NULL ends the walk. To leave
+ * earlier, call mem_cgroup_iter_break(). Groups may come and go meanwhile, also
+ * @prev: a group that is online all the time is returned once, one that comes
+ * or goes at most once. The caller holds @root.
+ *
+ * With a @cookie the walk is shared by all who walk @root with one, in turns: each
+ * call returns the next group that none of them has had. A walk (a generation)
+ * ends when it has seen all groups; whoever took part is returned NULL then, and
+ * who begins with @prev NULL joins the walk that is under way, or begins the next.
+ * So each online group is returned once in a generation, to one of them. The
+ * position that is remembered between calls, also after a break, pins no group. A
+ * cookie may be used by several threads, or each have its own. What was returned
+ * to a walker that breaks off counts as visited.
+ *
+ * Takes no lock, but where the reference of @prev is the last. May be called in an
+ * RCU read section. Source: mem_cgroup_iter(), mm/memcontrol.c.
+ */
+struct mem_cgroup *mem_cgroup_iter(struct mem_cgroup *root, struct mem_cgroup *prev,
+				   struct mem_cgroup_reclaim_cookie *cookie)
+	CGSLAB_API(mem_cgroup_iter);
+
+/* Leaves a walk at @prev, which may be NULL. */
+void mem_cgroup_iter_break(struct mem_cgroup *root, struct mem_cgroup *prev)
+	CGSLAB_API(mem_cgroup_iter_break);
 
 /*
  * Calls @fn for every online group of the subtree (NULL: of all), parents first, with a
@@ -237,7 +304,8 @@ uint64_t mem_cgroup_event(const struct mem_cgroup *memcg, enum memcg_event event
 /*
  * Reads an interface file by its cgroup v2 name as text: "memory.current",
  * "memory.max", "memory.peak", "memory.stat", "memory.events",
- * "memory.events.local". Returns the length as snprintf() does, or -ENOENT.
+ * "memory.events.local", "cgroup.stat", "cgroup.events". Returns the length as snprintf() does, or
+ * -ENOENT.
  */
 long mem_cgroup_read(struct mem_cgroup *memcg, const char *file, char *buf, size_t len)
 	CGSLAB_API(mem_cgroup_read);
