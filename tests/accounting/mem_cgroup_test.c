@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cgslab/slab.h>
@@ -267,4 +268,35 @@ Test(mem_cgroup, walk_of_a_removed_group_visits_nothing)
 	cr_expect_eq(mem_cgroup_walk(t, append_name, names), 0);
 	cr_expect_str_eq(names, "");
 	mem_cgroup_put(t);
+}
+
+/* More than the table of names begins with, so that it has grown several times. */
+Test(mem_cgroup, each_of_many_is_found_by_its_name)
+{
+	enum { MANY = 3000 };
+	static struct mem_cgroup *groups[2][MANY];
+	struct mem_cgroup *parents[] = {make(NULL, "one"), make(NULL, "other")};
+	char name[16];
+
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		for (int p = 0; p < 2; p++)
+			groups[p][i] = make(parents[p], name);
+	}
+	for (int i = 0; i < MANY; i += 2) {
+		cr_assert_eq(mem_cgroup_rmdir(groups[0][i]), 0);
+		mem_cgroup_put(groups[0][i]);
+	}
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		for (int p = 0; p < 2; p++) {
+			struct mem_cgroup *found = mem_cgroup_lookup(parents[p], name);
+
+			cr_assert_eq(found, p == 0 && i % 2 == 0 ? NULL : groups[p][i],
+				     "%d of parent %d", i, p);
+			mem_cgroup_put(found);
+		}
+		if (i % 2)
+			expect_refused(parents[0], name, EEXIST);
+	}
 }
