@@ -55,13 +55,18 @@ static void *purge(void *arg)
 
 static int create_thread(void)
 {
+	struct heap *heap = task_begin_own();
 	pthread_attr_t attr;
 	pthread_t thread;
 	sigset_t all, old;
 	int err;
 
-	if (pthread_attr_init(&attr))
+	if (!heap)
+		return -ENOMEM;
+	if (pthread_attr_init(&attr)) {
+		task_end_own(heap);
 		return -EAGAIN;
+	}
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	sigfillset(&all); /* signals are for the program's threads */
@@ -69,6 +74,7 @@ static int create_thread(void)
 	err = pthread_create(&thread, &attr, purge, NULL);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
+	task_end_own(heap);
 	return -err;
 }
 

@@ -230,6 +230,32 @@ void task_end_heap(struct heap *heap)
 	heap_return(heap);
 }
 
+struct heap *task_begin_own(void)
+{
+	struct heap *heap = current_heap;
+	struct heap *own = heap;
+
+	if (heap->memcg != process_memcg)
+		own = heap_claim(process_memcg, HEAP_BORROWED, NULL);
+	if (!own)
+		return NULL;
+	current_task->pinned++;
+	current_heap = own;
+	return heap;
+}
+
+void task_end_own(struct heap *heap)
+{
+	struct heap *own = current_heap;
+
+	current_heap = heap;
+	current_task->pinned--;
+	if (own != heap) {
+		heap_pass_on(own);
+		heap_return(own);
+	}
+}
+
 static void task_exit(void *arg)
 {
 	struct task *task = arg;

@@ -60,6 +60,14 @@ void task_end_visit(struct heap *home);
  */
 struct obj_stock *task_stock(struct obj_cgroup *objcg);
 
+/*
+ * What libc allocates on our behalf is the process's, not that of the group the
+ * thread works for: between the two calls the thread is in the process's group. It
+ * does not leave its own, so nothing of it may be in hand. NULL without memory.
+ */
+struct heap *task_begin_own(void);
+void task_end_own(struct heap *heap);
+
 /* Makes everything ready; called by the first allocation. */
 void slab_init(void);
 
