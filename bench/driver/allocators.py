@@ -53,11 +53,12 @@ def _ldconfig_paths():
     return {}
 
 
-def find_peers():
+def find_peers(among=tuple(PEERS)):
     """Returns the peers that are installed, and the names of those that are not."""
     cache = _ldconfig_paths()
     found, missing = [], []
-    for name, sonames in PEERS.items():
+    for name in among:
+        sonames = PEERS[name]
         paths = [cache[s] for s in sonames if s in cache]
         paths += [os.path.join(d, s) for s in sonames for d in _library_directories()]
         paths = [p for p in paths if os.path.exists(p)]

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import allocators
 import catalogue
 import footprint
+import gnuplot
 import options
 import picture
 import summary
@@ -25,8 +26,7 @@ def parse_options():
     options.add_common(parser)
     parser.add_argument("--workload", action="append", metavar="NAME",
                         help="only this one; may be repeated")
-    parser.add_argument("--picture", action="append", default=[], metavar="FILE.svg|FILE.png",
-                        help="draw the ratios there as well; may be repeated")
+    options.add_picture(parser)
     parser.add_argument("--list", action="store_true", help="print the workloads and leave")
     return parser, parser.parse_args()
 
@@ -43,18 +43,6 @@ def choose_workloads(parser, chosen, binaries):
         if name not in names:
             parser.error("no workload '%s'; there are %s" % (name, ", ".join(names)))
     return [w for w in workloads if w.name in chosen]
-
-
-def choose_pictures(parser, given, names):
-    """Finds out before the work is done, not after, whether they can be drawn."""
-    paths = [options.caller_path(path) for path in given]
-    if paths and allocators.REFERENCE not in names:
-        parser.error("--picture: %s is not installed" % allocators.REFERENCE)
-    for path in paths:
-        problem = picture.problem_with(path)
-        if problem:
-            parser.error("--picture: %s" % problem)
-    return paths
 
 
 class Failures:
@@ -151,7 +139,9 @@ def main():
     output = options.open_output(parser, given.json)
     names = [a.name for a in chosen]
     peers = [a.name for a in chosen if a.is_peer]
-    pictures = choose_pictures(parser, given.picture, names)
+    if given.picture and allocators.REFERENCE not in names:
+        parser.error("--picture: %s is not installed" % allocators.REFERENCE)
+    pictures = options.choose_pictures(parser, given.picture)
 
     failures = Failures()
     runner = Runner(os.path.join(given.binaries, "driver", "launch"), environment)
@@ -176,7 +166,7 @@ def main():
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except picture.PictureFailed as failure:
+    except gnuplot.PictureFailed as failure:
         sys.exit("compare: --picture: %s" % failure)
     except KeyboardInterrupt:
         sys.exit(130)

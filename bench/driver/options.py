@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import allocators
+import gnuplot
 
 
 class Parser(argparse.ArgumentParser):
@@ -66,11 +67,26 @@ def _subjects(parser, options):
     return subjects
 
 
-def choose_allocators(parser, options, probe, environment):
+def add_picture(parser):
+    parser.add_argument("--picture", action="append", default=[], metavar="FILE.svg|FILE.png",
+                        help="draw the results there as well; may be repeated")
+
+
+def choose_pictures(parser, given):
+    """Finds out before the work is done, not after, whether they can be drawn."""
+    paths = [caller_path(path) for path in given]
+    for path in paths:
+        problem = gnuplot.problem_with(path)
+        if problem:
+            parser.error("--picture: %s" % problem)
+    return paths
+
+
+def choose_allocators(parser, options, probe, environment, among=tuple(allocators.PEERS)):
     """Peers first, then the subjects; each proven to work. Says what is left out."""
     if subprocess.run([probe, "--optimised"]).returncode:
         print("built without optimisation: use `bazel run -c opt`", file=sys.stderr)
-    peers, missing = allocators.find_peers()
+    peers, missing = allocators.find_peers(among)
     for name in missing:
         print("%s is not installed; skipped" % name, file=sys.stderr)
     chosen = peers + _subjects(parser, options)

@@ -1,43 +1,19 @@
 """Draws the results of compare with gnuplot: a row a workload, a dot an allocator."""
 
-import os
-import shutil
-import subprocess
-
+import gnuplot
 from allocators import REFERENCE
 from summary import ratio, ratio_to_single
 
 _PANELS = [("elapsed time", "seconds"), ("peak RSS", "peak_rss_kib")]
 _MEAN = "geom. mean"
 
-# To be told apart by eyes of all kinds; cgslab's stands out.
-_SUBJECT = "#d55e00"
-_COLOURS = ["#7f7f7f", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"]
 _SHAPES = [9, 5, 13, 11, 15, 3, 2]  # gnuplot's: triangle, square, diamond, ...
 _CIRCLE = 7
 
-_TERMINALS = {
-    ".svg": "svg size 880,%d font 'sans-serif,13' background 'white'",
-    ".png": "pngcairo size 1760,%d font 'sans,22' linewidth 2 pointscale 1.9 background 'white'",
-}
-_PNG_SCALE = 2
 _ROW = 23  # units a row, and for what is above and below the rows
 _FEWEST = 6
 _HEAD = 66
 _FOOT = 40
-
-
-class PictureFailed(Exception):
-    pass
-
-
-def problem_with(path):
-    """Why no picture can be written there, or None."""
-    if os.path.splitext(path)[1] not in _TERMINALS:
-        return "%s: the name must end in %s" % (path, " or ".join(_TERMINALS))
-    if not os.access(os.path.dirname(path) or ".", os.W_OK):
-        return "%s: cannot write there" % path
-    return None if shutil.which("gnuplot") else "gnuplot is not installed"
 
 
 def _points(table, name, metric):
@@ -50,9 +26,9 @@ def _points(table, name, metric):
 
 def _style(index, name):
     if name == "cgslab":
-        return "pt %d ps 1.25 lc rgb '%s'" % (_CIRCLE, _SUBJECT)
+        return "pt %d ps 1.25 lc rgb '%s'" % (_CIRCLE, gnuplot.SUBJECT)
     return "pt %d ps 0.85 lc rgb '%s'" % (_SHAPES[index % len(_SHAPES)],
-                                         _COLOURS[index % len(_COLOURS)])
+                                         gnuplot.COLOURS[index % len(gnuplot.COLOURS)])
 
 
 def _legend(names, height):
@@ -87,14 +63,11 @@ def _panel(number, title, metric, table, names):
 
 
 def _script(path, table, names):
-    kind = os.path.splitext(path)[1]
     height = _HEAD + _FOOT + _ROW * (max(len(table), _FEWEST) + 2)
     # cgslab last: its dots lie above the others.
     shown = [n for n in names if n not in (REFERENCE, "cgslab")]
     shown += [n for n in names if n == "cgslab"]
-    lines = [
-        "set terminal " + _TERMINALS[kind] % (height * (_PNG_SCALE if kind == ".png" else 1)),
-        "set output '%s'" % path.replace("'", "''"),
+    lines = gnuplot.head(path, height) + [
         "set multiplot",
         "unset key",
         "set tmargin at screen %g" % (1 - _HEAD / height),
@@ -118,8 +91,5 @@ def _script(path, table, names):
 def draw(path, table, names):
     """Writes table, [(workload, results)], as a picture; the suffix of the path says which kind."""
     if not any(_points(table, n, "seconds") for n in names if n != REFERENCE):
-        raise PictureFailed("nothing was measured that could be drawn beside %s" % REFERENCE)
-    done = subprocess.run(["gnuplot", "-"], input=_script(path, table, names), text=True,
-                          capture_output=True)
-    if done.returncode:  # of warnings it is not sparing
-        raise PictureFailed(done.stderr.strip() or "gnuplot failed")
+        raise gnuplot.PictureFailed("nothing was measured that could be drawn beside %s" % REFERENCE)
+    gnuplot.run(_script(path, table, names))

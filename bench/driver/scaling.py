@@ -2,16 +2,17 @@
 
 import json
 import os
-import statistics
 import sys
 
 import allocators
 import options
 import table
-from runner import RunFailed, Runner
+from measured import Failures, measure
+from runner import Runner
 
 FULL = {"rounds": 5, "scale": 1.0, "long": 1.0}
 QUICK = {"rounds": 3, "scale": 0.1, "long": 0.25}
+
 
 class Case:
     """One setting of a workload program that measures itself."""
@@ -52,48 +53,8 @@ def parse_options():
     return parser, parser.parse_args()
 
 
-def run_once(runner, allocator, command):
-    """Returns what the program measured, {name: value}, and its checksum."""
-    _, lines = runner.finish(runner.start(allocator, command))
-    measured, checksum = {}, None
-    for line in lines:
-        words = line.split()
-        if words[0] == "measure":
-            measured[words[1]] = float(words[2])
-        elif words[0] == "checksum":
-            checksum = words[1]
-    return measured, checksum
-
-
-class Failures(set):
-    """Names of the allocators that failed somewhere."""
-
-    def add(self, name, case, message):
-        print("%s under %s failed: %s" % (case, name, message), file=sys.stderr)
-        super().add(name)
-
-
-def measure(runner, chosen, commands, rounds, failures):
-    """commands is {case: argument list}. Returns {case: {allocator: {metric: median}}}."""
-    taken = {case: {a.name: [] for a in chosen} for case in commands}
-    right = {}
-    for number in range(1, rounds + 1):
-        for case, command in commands.items():
-            print("round %d/%d %s" % (number, rounds, " ".join(command[1:])), file=sys.stderr)
-            for allocator in chosen:
-                try:
-                    measured, checksum = run_once(runner, allocator, command)
-                except RunFailed as failure:
-                    failures.add(allocator.name, case, failure)
-                    continue
-                if right.setdefault(case, checksum) != checksum:
-                    failures.add(allocator.name, case, "another checksum: %s" % checksum)
-                else:
-                    taken[case][allocator.name].append(measured)
-    return {case: {name: {metric: statistics.median(run[metric] for run in runs)
-                          for metric in runs[0]}
-                   for name, runs in by.items() if runs}
-            for case, by in taken.items()}
+def _by_allocator(commands, chosen):
+    return {case: {a.name: (a, command) for a in chosen} for case, command in commands.items()}
 
 
 def growth(small, large):
@@ -150,8 +111,8 @@ def main():
     failures = Failures()
     scale = defaults["long"]
     long_commands = {case.name: case.command(given.binaries, scale, scale) for case in LONG_RUNS}
-    long_runs = measure(runner, chosen, long_commands, 1, failures)
-    measured = measure(runner, chosen, commands, rounds, failures)
+    long_runs = measure(runner, _by_allocator(long_commands, chosen), 1, failures)
+    measured = measure(runner, _by_allocator(commands, chosen), rounds, failures)
     growths = {what: growth(measured[what, small.name], measured[what, large.name])
                for what, small, large in GROWTHS}
     print("Medians of %d. CGSLAB_CONF=%s" % (rounds, environment["CGSLAB_CONF"]))

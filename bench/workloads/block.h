@@ -51,16 +51,21 @@ static inline void block_touch_pages(struct block *block)
 		bytes[at] = (unsigned char)at;
 }
 
-/* Checks and frees; returns what the block adds to the checksum. NULL adds nothing. */
-static inline uint64_t block_free(struct block *block)
+/* Returns what the block adds to the checksum. NULL adds nothing. */
+static inline uint64_t block_check(struct block *block)
 {
-	uint64_t sum;
-
 	if (!block)
 		return 0;
 	if (*block_last_byte(block) != (unsigned char)block->tag)
 		workload_fail("a block was overwritten");
-	sum = (uint64_t)block->tag * block->size;
+	return (uint64_t)block->tag * block->size;
+}
+
+/* Checks and frees. */
+static inline uint64_t block_free(struct block *block)
+{
+	uint64_t sum = block_check(block);
+
 	free(block);
 	return sum;
 }

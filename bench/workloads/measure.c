@@ -24,12 +24,27 @@ uint64_t measure_rss_bytes(void)
 	return strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-double measure_thread_seconds(void)
+static double seconds_by(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	clock_gettime(clock, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+double measure_thread_seconds(void)
+{
+	return seconds_by(CLOCK_THREAD_CPUTIME_ID);
+}
+
+double measure_process_seconds(void)
+{
+	return seconds_by(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+double measure_now(void)
+{
+	return seconds_by(CLOCK_MONOTONIC);
 }
 
 void measure_print(const char *name, double value)

@@ -8,8 +8,12 @@
 /* What is resident now. Allocates nothing. */
 uint64_t measure_rss_bytes(void);
 
-/* CPU time of the calling thread. */
+/* CPU time of the calling thread, and of all. */
 double measure_thread_seconds(void);
+double measure_process_seconds(void);
+
+/* A clock on the wall. */
+double measure_now(void);
 
 /* Prints a line "measure NAME VALUE". */
 void measure_print(const char *name, double value);
