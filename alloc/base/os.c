@@ -36,11 +36,13 @@ size_t os_page_size(void)
 	return READ_ONCE(page_size);
 }
 
-bool os_address_space_is_limited(void)
+size_t os_address_space_limit(void)
 {
 	struct rlimit limit;
 
-	return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+	if (getrlimit(RLIMIT_AS, &limit) || limit.rlim_cur == RLIM_INFINITY)
+		return SIZE_MAX;
+	return limit.rlim_cur;
 }
 
 static bool area_reserve(struct os_area *area, size_t size)

@@ -15,8 +15,13 @@
 /* The kernel's page size: PAGE_SIZE or a multiple. Const after the first call. */
 size_t os_page_size(void);
 
-/* Whether RLIMIT_AS is set. */
-bool os_address_space_is_limited(void);
+/* RLIMIT_AS; SIZE_MAX if there is none. */
+size_t os_address_space_limit(void);
+
+static inline bool os_address_space_is_limited(void)
+{
+	return os_address_space_limit() != SIZE_MAX;
+}
 
 /*
  * A contiguous piece of address space that grows at its end. Where address

@@ -24,7 +24,7 @@ static void before_limit(pid_t pid, int resource, const struct rlimit *limit)
 	if (counters_header()->pid != getpid() || (pid && pid != getpid()))
 		return;
 	page_runs_release_reserve();
-	slab_table_release_reserve();
+	slab_table_release_reserve(limit->rlim_cur);
 	counters_release_reserve();
 	meta_release_reserve();
 }

@@ -13,6 +13,7 @@
 #define TABLE_SLOTS (1ul << 28)
 #define TABLE_LEAST (1ul << 16)
 #define TABLE_STEP  (64ul << 10)
+#define LONG_SLAB   (64ul << 10)
 
 static struct slab no_slab;
 struct slab *slab_table = &no_slab;
@@ -24,12 +25,24 @@ static struct os_area table_area;
 static uint32_t table_used = 1; /* slots from here on were never used */
 static struct slab *free_slots; /* through ->remote_next */
 
+/*
+ * Where address space is limited, slots enough for slabs that fill all of it:
+ * when objects have taken the last of it, others in their place shall have some.
+ */
+static size_t share_of(size_t limit)
+{
+	return limit == SIZE_MAX ? 0
+				 : round_up_to(limit / LONG_SLAB * sizeof(struct slab), TABLE_STEP);
+}
+
 int slab_table_init(void)
 {
 	if (os_area_init(&table_area, TABLE_SLOTS * sizeof(struct slab),
 			 TABLE_LEAST * sizeof(struct slab)) ||
 	    os_area_commit(&table_area, TABLE_STEP))
 		return -ENOMEM;
+	/* What there is, if there is less. */
+	os_area_commit(&table_area, share_of(os_address_space_limit()));
 	slab_table = (struct slab *)table_area.base;
 	return 0;
 }
@@ -275,9 +288,10 @@ uint32_t slab_table_size(void)
 	return READ_ONCE(table_used);
 }
 
-void slab_table_release_reserve(void)
+void slab_table_release_reserve(size_t limit)
 {
 	lock(&slab_table_lock);
+	os_area_commit(&table_area, share_of(limit));
 	os_area_release(&table_area);
 	unlock(&slab_table_lock);
 }
