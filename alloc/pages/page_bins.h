@@ -21,7 +21,8 @@ enum page_state {
 
 /*
  * One for each page. Valid at the first and the last page of every run:
- * neighbours look there to join. 16 bytes.
+ * neighbours look there to join. That of a page that is handed out in parts has
+ * another meaning, but for its state; see page_parts.h. 16 bytes.
  */
 struct page_tag {
 	uint32_t next, prev; /* first page: the bin's list; 0 ends it */

@@ -4,13 +4,17 @@
  *
  * All pages come from one contiguous area, so "is this address ours" is a
  * subtraction and a compare, and the map is a flat array with four bytes for
- * each PAGE_SIZE. A handle of 0 means nothing that was handed out.
+ * each grain: slabs may be shorter than a page. A handle of 0 means nothing that
+ * was handed out.
  */
 #ifndef ALLOC_PAGES_PAGE_MAP_H
 #define ALLOC_PAGES_PAGE_MAP_H
 
 #include "alloc/base/atomic.h"
 #include "alloc/base/os.h"
+
+#define GRAIN_SHIFT 10
+#define GRAIN_SIZE  (1ul << GRAIN_SHIFT)
 
 struct page_map {
 	char *base;	   /* const after page_runs_init() */
@@ -30,17 +34,18 @@ static __always_inline_fn uint32_t page_map_get(const void *addr)
 
 	if (unlikely(offset >= READ_ONCE(page_map.size)))
 		return 0;
-	return READ_ONCE(page_map.handles[offset >> PAGE_SHIFT]);
+	return READ_ONCE(page_map.handles[offset >> GRAIN_SHIFT]);
 }
 
 /* Two handles in one store; readers look at one of them. */
 typedef uint64_t __attribute__((may_alias)) page_map_pair;
 
-static inline void page_map_set(const void *addr, size_t npages, uint32_t handle)
+/* @addr and @bytes: multiples of GRAIN_SIZE. */
+static inline void page_map_set(const void *addr, size_t bytes, uint32_t handle)
 {
 	uint32_t *slot =
-		&page_map.handles[(size_t)((const char *)addr - page_map.base) >> PAGE_SHIFT];
-	const uint32_t *end = slot + npages;
+		&page_map.handles[(size_t)((const char *)addr - page_map.base) >> GRAIN_SHIFT];
+	const uint32_t *end = slot + (bytes >> GRAIN_SHIFT);
 	uint64_t pair = (uint64_t)handle << 32 | handle;
 
 	if ((uintptr_t)slot % sizeof(pair) && slot < end)

@@ -9,6 +9,7 @@
 #include "alloc/pages/page_bins.h"
 #include "alloc/pages/page_decay.h"
 #include "alloc/pages/page_map.h"
+#include "alloc/pages/page_parts.h"
 #include "alloc/pages/page_purger.h"
 
 #define AREA_RESERVE (1ul << 40)
@@ -42,11 +43,14 @@ static struct os_area handle_area;
 static struct os_area tag_area;
 static struct page_tag *tags;
 static struct page_bins dirty_bins, zero_bins;
+static struct page_parts page_parts;
 static uint32_t top = 1; /* pages from here on were never handed out */
 static size_t pages_used;
 static struct page_decay page_decay;
 
-static size_t kernel_page; /* os_page_size(); const after page_runs_init() */
+/* Const after page_runs_init(): */
+static size_t kernel_page; /* os_page_size() */
+static size_t part_unit;   /* the shortest part of one */
 
 static void *page_addr(uint32_t page)
 {
@@ -69,6 +73,12 @@ static struct page_bins *bins_of(enum page_state state)
 	return state == PAGE_DIRTY ? &dirty_bins : &zero_bins;
 }
 
+/* The page map's, of so many pages. */
+static size_t handle_bytes(size_t npages)
+{
+	return (npages << (PAGE_SHIFT - GRAIN_SHIFT)) * sizeof(*page_map.handles);
+}
+
 int page_runs_init(void)
 {
 	size_t pages;
@@ -76,16 +86,19 @@ int page_runs_init(void)
 	if (os_area_init(&page_area, AREA_RESERVE, AREA_LEAST))
 		return -ENOMEM;
 	pages = page_area.reserved >> PAGE_SHIFT;
-	if (os_area_init(&handle_area, pages * sizeof(uint32_t), PAGE_SIZE) ||
+	if (os_area_init(&handle_area, handle_bytes(pages), PAGE_SIZE) ||
 	    os_area_init(&tag_area, pages * sizeof(struct page_tag), PAGE_SIZE))
 		return -ENOMEM;
 	tags = (struct page_tag *)tag_area.base;
 	dirty_bins.tags = tags;
 	zero_bins.tags = tags;
+	page_parts.tags = tags;
 	page_map.base = page_area.base;
 	page_map.handles = (uint32_t *)handle_area.base;
 	/* Page 0 stands for "none" in the lists; kernel pages may be larger. */
 	kernel_page = os_page_size();
+	part_unit = max_t(size_t, GRAIN_SIZE, kernel_page / PART_UNITS);
+	page_parts.units = (uint32_t)(kernel_page / part_unit);
 	top = (uint32_t)(kernel_page >> PAGE_SHIFT);
 	return 0;
 }
@@ -107,7 +120,7 @@ static int commit_pages(size_t pages)
 		size_t n = round_up_to(try, kernel_page) >> PAGE_SHIFT;
 
 		/* One tag more: the page after the last is looked at. */
-		if (!os_area_commit(&handle_area, n * sizeof(uint32_t)) &&
+		if (!os_area_commit(&handle_area, handle_bytes(n)) &&
 		    !os_area_commit(&tag_area, (n + 1) * sizeof(*tags)) &&
 		    !os_area_commit(&page_area, n << PAGE_SHIFT))
 			break;
@@ -336,18 +349,12 @@ static void count_used(size_t npages)
 		page_purger_prepare();
 }
 
-void *page_run_alloc(size_t npages, size_t align, bool *zeroed)
+/* page_run_lock. */
+static uint32_t alloc_run(uint32_t n, size_t align, bool *zeroed)
 {
-	uint32_t n, start;
+	uint32_t start = alloc_from_bins(&dirty_bins, n, align);
 
-	align = max_t(size_t, align, kernel_page);
-	npages = whole_pages(npages);
-	if (npages + (align >> PAGE_SHIFT) > page_area.reserved >> PAGE_SHIFT)
-		return NULL;
-	n = (uint32_t)npages;
-	lock(&page_run_lock);
 	*zeroed = false;
-	start = alloc_from_bins(&dirty_bins, n, align);
 	if (!start && n >= JOIN_LEAST && align == kernel_page)
 		start = alloc_joined(n);
 	if (!start) {
@@ -363,6 +370,19 @@ void *page_run_alloc(size_t npages, size_t align, bool *zeroed)
 	}
 	if (start)
 		count_used(n);
+	return start;
+}
+
+void *page_run_alloc(size_t npages, size_t align, bool *zeroed)
+{
+	uint32_t start;
+
+	align = max_t(size_t, align, kernel_page);
+	npages = whole_pages(npages);
+	if (npages + (align >> PAGE_SHIFT) > page_area.reserved >> PAGE_SHIFT)
+		return NULL;
+	lock(&page_run_lock);
+	start = alloc_run((uint32_t)npages, align, zeroed);
 	unlock(&page_run_lock);
 	return start ? page_addr(start) : NULL;
 }
@@ -372,18 +392,23 @@ size_t page_runs_most(void)
 	return page_area.reserved >> PAGE_SHIFT;
 }
 
-static void free_run(void *addr, size_t npages, enum page_state state)
+/* page_run_lock. Returns whether page_purger_want() is due, without the lock. */
+static bool free_run(uint32_t first, size_t npages, enum page_state state, uint32_t now)
+{
+	page_decay_roll(&page_decay, now, pages_used);
+	pages_used -= npages;
+	insert_run(first, (uint32_t)npages, state, now);
+	decay(now);
+	return dirty_bins.npages >= PURGER_LEAST && page_purger_rests();
+}
+
+static void lock_and_free_run(void *addr, size_t npages, enum page_state state)
 {
 	uint32_t now = page_ticks();
 	bool want_purger;
 
-	npages = whole_pages(npages);
 	lock(&page_run_lock);
-	page_decay_roll(&page_decay, now, pages_used);
-	pages_used -= npages;
-	insert_run(page_number(addr), (uint32_t)npages, state, now);
-	decay(now);
-	want_purger = dirty_bins.npages >= PURGER_LEAST && page_purger_rests();
+	want_purger = free_run(page_number(addr), whole_pages(npages), state, now);
 	unlock(&page_run_lock);
 	if (unlikely(want_purger))
 		page_purger_want();
@@ -391,13 +416,13 @@ static void free_run(void *addr, size_t npages, enum page_state state)
 
 void page_run_free(void *addr, size_t npages)
 {
-	free_run(addr, npages, PAGE_DIRTY);
+	lock_and_free_run(addr, npages, PAGE_DIRTY);
 }
 
 void page_run_free_moved(void *addr, size_t npages)
 {
 	os_renew(addr, npages << PAGE_SHIFT);
-	free_run(addr, npages, PAGE_ZERO);
+	lock_and_free_run(addr, npages, PAGE_ZERO);
 }
 
 bool page_run_extend(void *addr, size_t npages, size_t more, bool *zeroed)
@@ -414,6 +439,56 @@ bool page_run_extend(void *addr, size_t npages, size_t more, bool *zeroed)
 	unlock(&page_run_lock);
 	return done;
 }
+
+/* ---- Parts of pages ------------------------------------------------------ */
+
+size_t page_run_round(size_t bytes)
+{
+	if (bytes > kernel_page / 2)
+		return round_up_to(bytes, kernel_page);
+	return bytes <= part_unit ? part_unit : 2ul << log2_floor(bytes - 1);
+}
+
+static unsigned int part_order(size_t bytes)
+{
+	return log2_floor(bytes / part_unit);
+}
+
+void *page_part_alloc(size_t bytes)
+{
+	struct page_part part;
+	bool zeroed;
+
+	lock(&page_run_lock);
+	part = page_parts_take(&page_parts, part_order(bytes));
+	if (!part.page) {
+		uint32_t page = alloc_run((uint32_t)whole_pages(1), kernel_page, &zeroed);
+
+		if (page) {
+			page_parts_add(&page_parts, page);
+			part = page_parts_take(&page_parts, part_order(bytes));
+		}
+	}
+	unlock(&page_run_lock);
+	return part.page ? (char *)page_addr(part.page) + part.unit * part_unit : NULL;
+}
+
+void page_part_free(void *addr, size_t bytes)
+{
+	size_t in_page = (size_t)((char *)addr - page_area.base) & (kernel_page - 1);
+	uint32_t page = page_number((char *)addr - in_page);
+	uint32_t unit = (uint32_t)(in_page / part_unit);
+	bool want_purger = false;
+
+	lock(&page_run_lock);
+	if (page_parts_give(&page_parts, (struct page_part){page, unit}, part_order(bytes)))
+		want_purger = free_run(page, whole_pages(1), PAGE_DIRTY, page_ticks());
+	unlock(&page_run_lock);
+	if (unlikely(want_purger))
+		page_purger_want();
+}
+
+/* ---- Back to the kernel ---------------------------------------------------- */
 
 void page_runs_decay(void)
 {
@@ -477,6 +552,7 @@ void page_runs_validate(void)
 	free_pages = validate_bins(&dirty_bins, PAGE_DIRTY) + validate_bins(&zero_bins, PAGE_ZERO);
 	if (first + pages_used + free_pages != top)
 		die("page runs: %zu used and %zu free of %u", pages_used, free_pages, top);
+	page_parts_validate(&page_parts);
 	unlock(&page_run_lock);
 }
 

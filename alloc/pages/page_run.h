@@ -39,6 +39,17 @@ void page_run_free_moved(void *addr, size_t npages);
  */
 bool page_run_extend(void *addr, size_t npages, size_t more, bool *zeroed);
 
+/*
+ * Parts of pages, for what is shorter than a kernel page; others may have the
+ * rest of the page. @bytes: as page_run_round() returns them. A part lies at a
+ * multiple of its length. Nothing is known of what it reads as.
+ */
+void *page_part_alloc(size_t bytes);
+void page_part_free(void *addr, size_t bytes);
+
+/* The least length of a part or a run that holds so many bytes. */
+size_t page_run_round(size_t bytes);
+
 /* Gives all free runs back to the kernel. Returns the number of bytes. */
 size_t page_runs_purge(void);
 

@@ -70,7 +70,7 @@ struct heap {
 	struct heap_away away[HEAP_AWAY];     /* owner; passed on with lock */
 	struct hlist_head empty;	      /* lock: kept for the next burst, of any cache */
 	uint32_t nr_empty;		      /* lock */
-	uint32_t empty_pages;		      /* lock */
+	size_t empty_bytes;		      /* lock */
 	struct hlist_head full;		      /* lock: full slabs of all caches */
 	struct lock lock;
 	uint32_t idle_hand; /* owner: the slot that heap_flush_idle() looks at next */

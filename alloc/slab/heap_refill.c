@@ -57,14 +57,14 @@ static void carve(struct heap *heap, struct slab *slab)
  */
 #define SLABS_OF_A_SIZE 3
 
-static size_t next_slab_pages(const struct kmem_cache *cache, const struct heap_slot *slot)
+static size_t next_slab_bytes(const struct kmem_cache *cache, const struct heap_slot *slot)
 {
-	size_t pages = cache->min_pages;
+	size_t bytes = cache->first_bytes;
 
-	for (uint32_t n = slot->nr_slabs; n >= SLABS_OF_A_SIZE && pages < cache->max_pages;
+	for (uint32_t n = slot->nr_slabs; n >= SLABS_OF_A_SIZE && bytes < cache->largest_bytes;
 	     n -= SLABS_OF_A_SIZE)
-		pages *= 2;
-	return min_t(size_t, pages, cache->max_pages);
+		bytes *= 2;
+	return min_t(size_t, bytes, cache->largest_bytes);
 }
 
 static int add_slab(struct heap *heap, struct kmem_cache *cache)
@@ -72,7 +72,7 @@ static int add_slab(struct heap *heap, struct kmem_cache *cache)
 	struct heap_slot *slot = heap_slot(heap, cache);
 	struct slab *slab =
 		slab_create(cache, heap->stock.objcg, (uintptr_t)heap + cache->owner_tag,
-			    next_slab_pages(cache, slot));
+			    next_slab_bytes(cache, slot));
 
 	if (!slab)
 		return -ENOMEM;

@@ -15,7 +15,7 @@
 #include "alloc/slab/heap_slabs.h"
 
 /* So much an owner keeps in empty slabs, and so many, for they are searched. */
-#define EMPTY_PAGES ((512u << 10) >> PAGE_SHIFT)
+#define EMPTY_BYTES (512u << 10)
 #define EMPTY_SLABS 32
 
 /* How many freelists a refill looks at. */
@@ -80,14 +80,14 @@ static void place_empty(struct heap *heap, struct slab *slab)
 {
 	slab->place = SLAB_EMPTY;
 	heap->nr_empty++;
-	heap->empty_pages += slab->npages;
+	heap->empty_bytes += slab_bytes(slab);
 	hlist_add_head(&slab->node, &heap->empty);
 }
 
 static void leave_empty(struct heap *heap, struct slab *slab)
 {
 	heap->nr_empty--;
-	heap->empty_pages -= slab->npages;
+	heap->empty_bytes -= slab_bytes(slab);
 	hlist_del_init(&slab->node);
 }
 
@@ -133,7 +133,7 @@ void heap_bury_slab(struct heap *heap, struct slab *slab)
 /* An owner keeps a few for the next burst; a parked heap keeps none. */
 void heap_slab_emptied(struct heap *heap, struct slab *slab)
 {
-	if (heap->nr_empty == EMPTY_SLABS || heap->empty_pages + slab->npages > EMPTY_PAGES ||
+	if (heap->nr_empty == EMPTY_SLABS || heap->empty_bytes + slab_bytes(slab) > EMPTY_BYTES ||
 	    READ_ONCE(heap->owner) == HEAP_BORROWED) {
 		heap_destroy_empty(heap, slab);
 	} else {

@@ -106,6 +106,6 @@ void heap_disown_slabs(struct heap *heap)
 	}
 	memset(heap->slots, 0, sizeof(heap->slots));
 	heap->nr_empty = 0;
-	heap->empty_pages = 0;
+	heap->empty_bytes = 0;
 	unlock(&heap->lock);
 }

@@ -129,7 +129,9 @@ static void *realloc_copy(void *block, size_t old, size_t size, gfp_t gfp, const
 /* Whether a span may keep its length for a smaller size. */
 static bool is_close(const struct slab *span, size_t npages)
 {
-	return npages <= span->npages && span->npages - npages <= span->npages >> TRIM_SHIFT;
+	size_t has = span_pages(span);
+
+	return npages <= has && has - npages <= has >> TRIM_SHIFT;
 }
 
 void *kmalloc_resize(void *block, size_t size, gfp_t gfp, const char *caller)

@@ -8,6 +8,7 @@
 #include "alloc/base/message.h"
 #include "alloc/base/meta.h"
 #include "alloc/base/os.h"
+#include "alloc/pages/page_run.h"
 #include "alloc/slab/fast.h"
 #include "alloc/slab/purger.h"
 #include "alloc/slab/task.h"
@@ -40,8 +41,8 @@ static void set_geometry(struct kmem_cache *cache)
 	size_t largest = max_t(size_t, LARGEST_BYTES, (size_t)cache->size * LARGEST_OBJECTS);
 
 	cache->inverse = (1ull << INVERSE_SHIFT) / cache->size + 1;
-	cache->min_pages = (uint32_t)(round_up_to(first, os_page_size()) >> PAGE_SHIFT);
-	cache->max_pages = (uint32_t)(round_up_to(largest, os_page_size()) >> PAGE_SHIFT);
+	cache->first_bytes = (uint32_t)page_run_round(first);
+	cache->largest_bytes = (uint32_t)page_run_round(largest);
 	cache->max_free =
 		max_t(int32_t, min_t(int32_t, FREE_OBJECTS, FREE_BYTES / cache->size), FREE_LEAST);
 }

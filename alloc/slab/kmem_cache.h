@@ -29,8 +29,9 @@ struct kmem_cache {
 	uint32_t owner_tag;
 	uint32_t track; /* debug build: offset of who allocated the object; or 0 */
 	slab_flags_t flags;
-	uint32_t min_pages, max_pages; /* of its first and later slabs */
-	int32_t max_free;	       /* objects that a free may put on a freelist */
+	uint32_t first_bytes;	/* of a heap's first slabs */
+	uint32_t largest_bytes; /* of later ones */
+	int32_t max_free;	/* objects that a free may put on a freelist */
 	void (*ctor)(void *object);
 
 	/* A line that is written: */

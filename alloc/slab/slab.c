@@ -78,35 +78,40 @@ static void slot_put(struct slab *slab)
 	unlock(&slab_table_lock);
 }
 
-/* A slot with its page run, not yet in the page map. */
-static struct slab *slab_get_pages(size_t npages, size_t align, bool *zeroed)
+static char *memory_get(size_t bytes)
+{
+	bool zeroed;
+
+	if (bytes < os_page_size())
+		return page_part_alloc(bytes);
+	return page_run_alloc(bytes >> PAGE_SHIFT, 0, &zeroed);
+}
+
+static void memory_put(char *start, size_t bytes)
+{
+	if (bytes < os_page_size())
+		page_part_free(start, bytes);
+	else
+		page_run_free(start, bytes >> PAGE_SHIFT);
+}
+
+struct slab *slab_create(struct kmem_cache *cache, struct obj_cgroup *objcg, uintptr_t owner,
+			 size_t bytes)
 {
 	struct slab *slab = slot_get();
 
 	if (!slab)
 		return NULL;
-	slab->start = page_run_alloc(npages, align, zeroed);
+	slab->start = memory_get(bytes);
 	if (!slab->start) {
 		slot_put(slab);
 		return NULL;
 	}
-	slab->npages = (uint32_t)npages;
-	slab->moved = false;
-	return slab;
-}
-
-struct slab *slab_create(struct kmem_cache *cache, struct obj_cgroup *objcg, uintptr_t owner,
-			 size_t npages)
-{
-	bool zeroed;
-	struct slab *slab = slab_get_pages(npages, 0, &zeroed);
-
-	if (!slab)
-		return NULL;
+	slab->grains = (uint32_t)(bytes >> GRAIN_SHIFT);
 	slab->objcg = objcg;
 	slab->cache = cache;
 	slab->size = cache->size;
-	slab->nr = (uint32_t)((npages << PAGE_SHIFT) / cache->size);
+	slab->nr = (uint32_t)(bytes / cache->size);
 	slab->free = NULL;
 	slab->countdown = 0;
 	slab->reserve = 0;
@@ -118,7 +123,7 @@ struct slab *slab_create(struct kmem_cache *cache, struct obj_cgroup *objcg, uin
 	WRITE_ONCE(slab->owner, owner);
 	store_release(&slab->kind, SLAB_OBJECTS); /* pairs with slab_for_each() */
 	kmem_cache_get(cache);			  /* the slab's */
-	page_map_set(slab->start, npages, (uint32_t)(slab - slab_table));
+	page_map_set(slab->start, bytes, (uint32_t)(slab - slab_table));
 	return slab;
 }
 
@@ -144,12 +149,12 @@ struct object_list slab_carve(struct slab *slab, uint32_t want)
 static void give_back(struct slab *slab)
 {
 	struct kmem_cache *cache = slab->cache;
-	size_t npages = slab->npages;
+	size_t bytes = slab_bytes(slab);
 	char *start = slab->start;
 
-	page_map_set(start, npages, 0);
+	page_map_set(start, bytes, 0);
 	slot_put(slab);
-	page_run_free(start, npages);
+	memory_put(start, bytes);
 	kmem_cache_put(cache);
 }
 
@@ -201,10 +206,17 @@ void slab_destroy(struct slab *slab, struct obj_stock *stock)
 struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages, size_t align,
 			 bool *zeroed)
 {
-	struct slab *span = slab_get_pages(npages, align, zeroed);
+	struct slab *span = slot_get();
 
 	if (!span)
 		return NULL;
+	span->start = page_run_alloc(npages, align, zeroed);
+	if (!span->start) {
+		slot_put(span);
+		return NULL;
+	}
+	span_set_pages(span, npages);
+	span->moved = false;
 	span->objcg = objcg;
 	span->cache = &kmalloc_caches[0]; /* never NULL, for who looks in passing */
 	span->size = 0;
@@ -222,7 +234,7 @@ struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages, siz
 	obj_cgroup_get(objcg);		       /* the span's */
 	store_release(&span->kind, SLAB_SPAN); /* pairs with slab_for_each() */
 	/* Only the first page: pointers into a span are not its own. */
-	page_map_set(span->start, 1, (uint32_t)(span - slab_table));
+	page_map_set(span->start, PAGE_SIZE, (uint32_t)(span - slab_table));
 	return span;
 }
 
@@ -235,7 +247,7 @@ void span_destroy(struct slab *span)
 
 	/* First: it waits while somebody counts. */
 	obj_cgroup_uncharge_span(objcg, slab_bytes(span), &span->node);
-	page_map_set(start, 1, 0);
+	page_map_set(start, PAGE_SIZE, 0);
 	moved = span->moved;
 	slot_put(span);
 	if (moved)
@@ -256,16 +268,20 @@ static void wipe(struct slab *slab)
 
 void slab_release_killed(struct slab *slab, bool wiped)
 {
-	bool moved = !slab->size && slab->moved;
-	size_t npages = slab->size ? slab->npages : slab->capacity;
+	bool is_span = !slab->size;
+	bool moved = is_span && slab->moved;
+	size_t npages = is_span ? slab->capacity : 0;
+	size_t bytes = slab_bytes(slab);
 	char *start = slab->start;
 
 	if (wiped)
 		wipe(slab);
 	kmem_cache_put(slab->cache); /* no-op for a span's, which is kmalloc's */
-	page_map_set(start, slab->size ? npages : 1, 0);
+	page_map_set(start, is_span ? PAGE_SIZE : bytes, 0);
 	slot_put(slab);
-	if (moved)
+	if (!is_span)
+		memory_put(start, bytes);
+	else if (moved)
 		page_run_free_moved(start, npages);
 	else
 		page_run_free(start, npages);

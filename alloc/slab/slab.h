@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A slab: a page run cut into objects of one cache, all charged to one
- * obj_cgroup; or a span, one run handed out whole.
+ * A slab: a page run, or a part of a page, cut into objects of one cache, all
+ * charged to one obj_cgroup; or a span, one run handed out whole.
  *
  * The structs lie in a table of their own, away from the objects; the page map
  * gives the index. Slots are reused for slabs only, so a stale pointer still
@@ -74,7 +74,7 @@ struct slab {
 	void *remote_tail;	  /* who made the list not empty, then the owner */
 	struct slab *remote_next; /* likewise: heap->remote_slabs */
 	uint32_t nr;		  /* const: objects; 1 for a span */
-	uint32_t npages;	  /* const; a span's changes with its user's realloc() */
+	uint32_t grains;	  /* const; a span's changes with its user's realloc() */
 	char *start;		  /* const */
 	union {
 		/*
@@ -105,7 +105,18 @@ static __always_inline_fn struct slab *slab_of(const void *addr)
 
 static __always_inline_fn size_t slab_bytes(const struct slab *slab)
 {
-	return (size_t)slab->npages << PAGE_SHIFT;
+	return (size_t)slab->grains << GRAIN_SHIFT;
+}
+
+/* Spans are whole pages. */
+static inline size_t span_pages(const struct slab *span)
+{
+	return slab_bytes(span) >> PAGE_SHIFT;
+}
+
+static inline void span_set_pages(struct slab *span, size_t npages)
+{
+	span->grains = (uint32_t)(npages << (PAGE_SHIFT - GRAIN_SHIFT));
 }
 
 static inline uint32_t slab_used(const struct slab *slab)
@@ -147,12 +158,12 @@ static __always_inline_fn void object_set_next(void *object, unsigned int offset
 /* ---- Life --------------------------------------------------------------- */
 
 /*
- * A slab of @npages for @cache, charged to @objcg; owned by @owner, whose heap
- * holds a reference of @objcg and accounts for its pages. Nothing is carved.
- * NULL without memory.
+ * A slab of @bytes, as page_run_round() returns them, for @cache, charged to
+ * @objcg; owned by @owner, whose heap holds a reference of @objcg and accounts
+ * for the bytes. Nothing is carved. NULL without memory.
  */
 struct slab *slab_create(struct kmem_cache *cache, struct obj_cgroup *objcg, uintptr_t owner,
-			 size_t npages);
+			 size_t bytes);
 
 /* A list of objects, by the links in them; @last's is NULL. */
 struct object_list {
@@ -163,7 +174,7 @@ struct object_list {
 /* Cuts up to @want more objects; one at least must be left. */
 struct object_list slab_carve(struct slab *slab, uint32_t want);
 
-/* Gives back a slab of a heap, without used objects, with its pages' account. */
+/* Gives back a slab of a heap, without used objects, with its bytes' account. */
 void slab_destroy(struct slab *slab, struct obj_stock *stock);
 
 /*

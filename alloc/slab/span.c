@@ -31,7 +31,7 @@ static void span_shrink(struct slab *span, size_t npages)
 {
 	/* First: it waits while somebody counts. */
 	obj_cgroup_uncharge_span(span->objcg, slab_bytes(span) - (npages << PAGE_SHIFT), NULL);
-	span->npages = (uint32_t)npages;
+	span_set_pages(span, npages);
 	free_pages(span, span->start + slab_bytes(span), span->capacity - npages);
 	span->capacity = (uint32_t)npages;
 }
@@ -63,7 +63,7 @@ static int move_content(struct slab *span, char **new, size_t npages, size_t *ca
 	 * To where pages are resident it is cheaper to copy, as they would be lost.
 	 * Not twice: a run of two mappings is more than some kernels move.
 	 */
-	if (zeroed && span->npages >= REMAP_PAGES && !span->moved) {
+	if (zeroed && span_pages(span) >= REMAP_PAGES && !span->moved) {
 		int err = os_move(span->start, *new, slab_bytes(span));
 
 		if (!err)
@@ -88,12 +88,12 @@ static int span_move(struct slab *span, size_t npages)
 
 	if (moved < 0)
 		return moved;
-	page_map_set(old, 1, 0);
+	page_map_set(old, PAGE_SIZE, 0);
 	free_pages(span, old, span->capacity);
 	span->start = new;
 	span->moved = (uint8_t)moved;
 	span->capacity = (uint32_t)capacity;
-	page_map_set(new, 1, (uint32_t)(span - slab_table));
+	page_map_set(new, PAGE_SIZE, (uint32_t)(span - slab_table));
 	return 0;
 }
 
@@ -112,7 +112,7 @@ static int span_make_room(struct slab *span, size_t npages)
 
 static int span_grow(struct slab *span, gfp_t gfp, size_t npages)
 {
-	size_t more = (npages - span->npages) << PAGE_SHIFT;
+	size_t more = (npages - span_pages(span)) << PAGE_SHIFT;
 
 	/* What is more than any run is refused before it shows in a peak. */
 	if (npages > page_runs_most())
@@ -123,16 +123,16 @@ static int span_grow(struct slab *span, gfp_t gfp, size_t npages)
 		obj_cgroup_uncharge_span(span->objcg, more, NULL);
 		return -ENOMEM;
 	}
-	span->npages = (uint32_t)npages;
+	span_set_pages(span, npages);
 	return 0;
 }
 
 void *span_resize(struct slab *span, gfp_t gfp, size_t npages)
 {
-	if (npages > span->npages) {
+	if (npages > span_pages(span)) {
 		if (span_grow(span, gfp, npages))
 			return NULL;
-	} else if (npages < span->npages) {
+	} else if (npages < span_pages(span)) {
 		span_shrink(span, npages);
 	}
 	return span->start;

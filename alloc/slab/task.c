@@ -73,9 +73,9 @@ static void slab_init_once(void)
 	memcg_ops.count_slabs = slab_count_all;
 	memcg_ops.recover_fork = slab_recover_fork;
 	memcg_ops.settle_fork = slab_settle_fork;
-	kmem_caches_init();
 	if (page_runs_init() || slab_table_init() || mem_cgroups_init())
 		die("no memory to start");
+	kmem_caches_init(); /* asks how long slabs may be */
 	if (pthread_key_create(&task_key, task_exit))
 		die("no thread-specific key is left");
 }

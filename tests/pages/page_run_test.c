@@ -262,28 +262,28 @@ Test(page_run, too_much_is_refused, .init = init)
 	cr_expect_not_null(page_run_alloc(1, 0, &zeroed));
 }
 
-Test(page_run, map_finds_pages_and_nothing_else, .init = init)
+Test(page_run, map_finds_grains_and_nothing_else, .init = init)
 {
 	bool zeroed;
 	char *run = page_run_alloc(3, 0, &zeroed);
 	int here;
 
 	cr_expect_eq(page_map_get(run), 0);
-	page_map_set(run, 2, 4711);
+	page_map_set(run, 2 * PAGE_SIZE, 4711);
 	cr_expect_eq(page_map_get(run), 4711);
 	cr_expect_eq(page_map_get(run + 2 * PAGE_SIZE - 1), 4711);
 	cr_expect_eq(page_map_get(run + 2 * PAGE_SIZE), 0);
-	page_map_set(run, 2, 0);
+	page_map_set(run, 2 * PAGE_SIZE, 0);
 	cr_expect_eq(page_map_get(run), 0);
 	run = page_run_alloc(8, 0, &zeroed);
 	for (size_t first = 0; first < 3; first++) {
 		for (size_t n = 0; first + n < 8; n++) {
-			page_map_set(run + first * PAGE_SIZE, n, 4712);
+			page_map_set(run + first * GRAIN_SIZE, n * GRAIN_SIZE, 4712);
 			for (size_t i = 0; i < 8; i++)
-				cr_expect_eq(page_map_get(run + i * PAGE_SIZE),
+				cr_expect_eq(page_map_get(run + (i + 1) * GRAIN_SIZE - 1),
 					     i >= first && i < first + n ? 4712 : 0,
-					     "page %zu of %zu at %zu", i, n, first);
-			page_map_set(run + first * PAGE_SIZE, n, 0);
+					     "grain %zu of %zu at %zu", i, n, first);
+			page_map_set(run + first * GRAIN_SIZE, n * GRAIN_SIZE, 0);
 		}
 	}
 	cr_expect_eq(page_map_get(NULL), 0);
@@ -291,4 +291,85 @@ Test(page_run, map_finds_pages_and_nothing_else, .init = init)
 	cr_expect_eq(page_map_get((void *)UINTPTR_MAX), 0);
 	cr_expect_eq(page_map_get(page_map.base - 1), 0);
 	cr_expect_eq(page_map_get(page_map.base + page_map.size), 0);
+}
+
+/* ---- Parts of pages ------------------------------------------------------ */
+
+static size_t pages_used(void)
+{
+	struct page_run_stats stats;
+
+	page_runs_stats(&stats);
+	return stats.used;
+}
+
+Test(page_part, lengths_are_rounded_to_parts_or_pages, .init = init)
+{
+	const size_t page = os_page_size();
+
+	cr_expect_eq(page_run_round(page), page);
+	cr_expect_eq(page_run_round(page / 2), page / 2);
+	cr_expect_eq(page_run_round(page / 2 + 1), page);
+	cr_expect_eq(page_run_round(5 * page - 1), 5 * page);
+	cr_expect_eq(page_run_round(page_run_round(1)), page_run_round(1));
+	for (size_t bytes = 1; bytes < 8 * page; bytes++) {
+		size_t rounded = page_run_round(bytes);
+
+		cr_assert_geq(rounded, bytes);
+		cr_assert_eq(rounded % GRAIN_SIZE, 0);
+		cr_assert(rounded < page ? is_power_of_two(rounded) : rounded % page == 0);
+	}
+}
+
+#define PARTS 1000
+
+/* Each keeps what is written to it, lies as it shall, and all pages come back. */
+Test(page_part, random_steps_keep_every_promise, .init = init)
+{
+	static struct {
+		char *addr;
+		size_t bytes;
+	} parts[PARTS];
+	const size_t least = page_run_round(1), before = pages_used();
+
+	for (int step = 0; step < 40000; step++) {
+		size_t i = below(PARTS);
+
+		if (!parts[i].addr) {
+			parts[i].bytes = below(3) ? least : os_page_size() / 2;
+			parts[i].addr = page_part_alloc(parts[i].bytes);
+			cr_assert_not_null(parts[i].addr);
+			cr_assert_eq((uintptr_t)parts[i].addr % parts[i].bytes, 0);
+			memset(parts[i].addr, (int)i, parts[i].bytes);
+			continue;
+		}
+		for (size_t b = 0; b < parts[i].bytes; b += 64)
+			cr_assert_eq(parts[i].addr[b], (char)i);
+		page_part_free(parts[i].addr, parts[i].bytes);
+		parts[i].addr = NULL;
+		if (step % 1000 == 0)
+			page_runs_validate();
+	}
+	cr_expect_gt(pages_used(), before);
+	for (size_t i = 0; i < PARTS; i++)
+		if (parts[i].addr)
+			page_part_free(parts[i].addr, parts[i].bytes);
+	cr_expect_eq(pages_used(), before);
+	page_runs_validate();
+}
+
+/* Overrunning a part that is free, or one's own, harms nobody else's books. */
+Test(page_part, nothing_of_ours_lies_in_them, .init = init)
+{
+	const size_t least = page_run_round(1);
+	char *first = page_part_alloc(least), *second = page_part_alloc(least);
+
+	memset(first, 0xff, least);
+	memset(second, 0xff, least);
+	page_part_free(first, least);
+	memset(first, 0xff, least);
+	cr_expect_eq(page_part_alloc(least), first);
+	page_part_free(first, least);
+	page_part_free(second, least);
+	page_runs_validate();
 }
