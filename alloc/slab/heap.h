@@ -222,26 +222,22 @@ void heap_count_away(const struct heap *heap, int64_t *objects, int64_t *bytes);
 void heap_trim(struct heap *heap, struct kmem_cache *cache);
 
 /*
- * What any thread may do to a heap that another works with, under cgroup_lock,
- * with which heaps stay with their group:
+ * By any thread, to a heap that another may be at work with. cgroup_lock, so it
+ * stays with its group.
  *
  * Destroys slabs of @cache that the owner keeps empty. He touches such a slab
- * under the lock only.
+ * under heap->lock only.
  */
 void heap_destroy_kept(struct heap *heap, const struct kmem_cache *cache);
 
 /*
- * Drops all that the heap, which has a slot for it, knows of free objects of
- * @cache: nobody uses that any more, so the owner does not touch its slot, nor
- * its slabs, without the lock. heap_bury_slab() must follow for each of them.
+ * Likewise, for a cache that nobody uses any more, and which the heap has a slot
+ * for: that and its slabs are not touched without heap->lock then. The first
+ * counts its objects that are in use; where there are none, the second destroys
+ * all its slabs.
  */
-void heap_forget_cache(struct heap *heap, const struct kmem_cache *cache);
-
-/*
- * Takes a slab without live objects off its list and gives it back. Its objects
- * are on no list, or on such as go with it. lock.
- */
-void heap_bury_slab(struct heap *heap, struct slab *slab);
+uint64_t heap_count_live(struct heap *heap, const struct kmem_cache *cache);
+void heap_bury_cache(struct heap *heap, const struct kmem_cache *cache);
 
 /* Lets go of all slabs; those with live objects become ownerless. Closer. */
 void heap_disown_slabs(struct heap *heap);

@@ -91,6 +91,15 @@ static void leave_empty(struct heap *heap, struct slab *slab)
 	hlist_del_init(&slab->node);
 }
 
+void heap_take_off(struct heap *heap, struct slab *slab)
+{
+	if (slab->place == SLAB_EMPTY)
+		leave_empty(heap, slab);
+	else
+		hlist_del_init(&slab->node);
+	heap_slot(heap, slab->cache)->nr_slabs--;
+}
+
 bool heap_reuse_empty(struct heap *heap, const struct kmem_cache *cache)
 {
 	for (struct hlist_node *node = heap->empty.first; node; node = node->next) {
@@ -107,27 +116,9 @@ bool heap_reuse_empty(struct heap *heap, const struct kmem_cache *cache)
 
 void heap_destroy_empty(struct heap *heap, struct slab *slab)
 {
-	if (slab->place == SLAB_EMPTY)
-		leave_empty(heap, slab);
-	else
-		hlist_del_init(&slab->node);
+	heap_take_off(heap, slab);
 	heap_note_objects(heap, slab);
-	heap_slot(heap, slab->cache)->nr_slabs--;
 	slab_destroy(slab, &heap->stock);
-}
-
-void heap_bury_slab(struct heap *heap, struct slab *slab)
-{
-	if (slab->place == SLAB_EMPTY)
-		leave_empty(heap, slab);
-	else
-		hlist_del_init(&slab->node);
-	heap_slot(heap, slab->cache)->nr_slabs--;
-	/* For who counts before the grace period of a SLAB_TYPESAFE_BY_RCU cache. */
-	slab->countdown = 0;
-	slab->reserve = 0;
-	WRITE_ONCE(slab->remote, 0);
-	slab_destroy_apart(slab);
 }
 
 /* An owner keeps a few for the next burst; a parked heap keeps none. */
@@ -182,6 +173,23 @@ void heap_for_each_slab(struct heap *heap,
 		for_each_in_list(heap, &heap->extra_slots[i].partial, fn, arg);
 	for_each_in_list(heap, &heap->empty, fn, arg);
 	for_each_in_list(heap, &heap->full, fn, arg);
+}
+
+void heap_for_each_slab_of(struct heap *heap, const struct kmem_cache *cache,
+			   void (*fn)(struct heap *heap, struct slab *slab, void *arg), void *arg)
+{
+	struct hlist_head *lists[] = {&heap_slot(heap, cache)->partial, &heap->empty, &heap->full};
+	struct hlist_node *node, *next;
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		for (node = lists[i]->first; node; node = next) {
+			struct slab *slab = container_of(node, struct slab, node);
+
+			next = node->next;
+			if (slab->cache == cache)
+				fn(heap, slab, arg);
+		}
+	}
 }
 
 /* ---- Freelists ------------------------------------------------------------ */
@@ -280,21 +288,6 @@ void heap_collect_remote(struct heap *heap)
 		next = slab->remote_next; /* before it may be pushed again */
 		used -= remote_collect(slab);
 		heap_slab_update_place(heap, slab, used);
-	}
-}
-
-void heap_withdraw_remote(struct heap *heap, const struct kmem_cache *cache)
-{
-	struct slab *slab, *next;
-
-	if (!READ_ONCE(heap->remote_slabs))
-		return;
-	/* As in heap_collect_remote(). */
-	slab = __atomic_exchange_n(&heap->remote_slabs, NULL, __ATOMIC_ACQUIRE);
-	for (; slab; slab = next) {
-		next = slab->remote_next;
-		if (slab->cache != cache)
-			heap_push_remote(heap, slab);
 	}
 }
 

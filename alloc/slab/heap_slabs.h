@@ -12,6 +12,13 @@
 void heap_place_full(struct heap *heap, struct slab *slab);
 void heap_place_partial(struct heap *heap, struct slab *slab);
 
+/* Takes a slab off its list; it will go. */
+void heap_take_off(struct heap *heap, struct slab *slab);
+
+/* The slabs of one cache, for which the heap has a slot; @fn may take them off. */
+void heap_for_each_slab_of(struct heap *heap, const struct kmem_cache *cache,
+			   void (*fn)(struct heap *heap, struct slab *slab, void *arg), void *arg);
+
 /* Takes a slab without used objects off its list, and gives it back. */
 void heap_destroy_empty(struct heap *heap, struct slab *slab);
 
@@ -53,8 +60,5 @@ void heap_slab_update_place(struct heap *heap, struct slab *slab, uint32_t used)
 
 /* Takes in what was freed from elsewhere, in whatever way. */
 void heap_collect_remote(struct heap *heap);
-
-/* Takes slabs of @cache off heap->remote_slabs. Any thread; heap_collect_parked() follows. */
-void heap_withdraw_remote(struct heap *heap, const struct kmem_cache *cache);
 
 #endif

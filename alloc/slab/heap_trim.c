@@ -41,30 +41,76 @@ void heap_trim(struct heap *heap, struct kmem_cache *cache)
 
 /* ---- By any thread ---------------------------------------------------------- */
 
+/* Its objects are on no list, or on such as go with it. heap->lock. */
+static void bury_slab(struct heap *heap, struct slab *slab, void *arg)
+{
+	(void)arg;
+	heap_take_off(heap, slab);
+	/* For who counts before the grace period of a SLAB_TYPESAFE_BY_RCU cache. */
+	slab->countdown = 0;
+	slab->reserve = 0;
+	WRITE_ONCE(slab->remote, 0);
+	slab_destroy_apart(slab);
+}
+
+static void bury_kept(struct heap *heap, struct slab *slab, void *arg)
+{
+	if (slab->place == SLAB_EMPTY)
+		bury_slab(heap, slab, arg);
+}
+
 void heap_destroy_kept(struct heap *heap, const struct kmem_cache *cache)
 {
-	struct hlist_node *node, *next;
-
 	lock(&heap->lock);
-	for (node = heap->empty.first; node; node = next) {
-		struct slab *slab = container_of(node, struct slab, node);
-
-		next = node->next;
-		if (slab->cache == cache)
-			heap_bury_slab(heap, slab);
-	}
+	if (heap_has_slot(heap, cache))
+		heap_for_each_slab_of(heap, cache, bury_kept, NULL);
 	unlock(&heap->lock);
 }
 
-void heap_forget_cache(struct heap *heap, const struct kmem_cache *cache)
+static void count_out(struct heap *heap, struct slab *slab, void *arg)
 {
-	struct heap_slot *slot = heap_slot(heap, cache);
+	(void)heap;
+	*(uint64_t *)arg += slab_count_out(slab);
+}
+
+uint64_t heap_count_live(struct heap *heap, const struct kmem_cache *cache)
+{
+	uint64_t live = 0;
 
 	lock(&heap->lock);
+	heap_for_each_slab_of(heap, cache, count_out, &live);
+	live -= (uint64_t)heap_slot_waiting(heap_slot(heap, cache));
+	unlock(&heap->lock);
+	return live;
+}
+
+/* Takes slabs of @cache off heap->remote_slabs. heap->lock. */
+static void withdraw_remote(struct heap *heap, const struct kmem_cache *cache)
+{
+	struct slab *slab, *next;
+
+	if (!READ_ONCE(heap->remote_slabs))
+		return;
+	/* As in heap_collect_remote(). */
+	slab = __atomic_exchange_n(&heap->remote_slabs, NULL, __ATOMIC_ACQUIRE);
+	for (; slab; slab = next) {
+		next = slab->remote_next;
+		if (slab->cache != cache)
+			heap_push_remote(heap, slab);
+	}
+}
+
+void heap_bury_cache(struct heap *heap, const struct kmem_cache *cache)
+{
+	struct heap_slot *slot;
+
+	lock(&heap->lock);
+	slot = heap_slot(heap, cache);
 	slot->freelist = NULL;
 	slot->seen = NULL;
 	slot->room = slot->max_free;
-	heap_withdraw_remote(heap, cache);
+	withdraw_remote(heap, cache);
+	heap_for_each_slab_of(heap, cache, bury_slab, NULL);
 	unlock(&heap->lock);
 	heap_collect_parked(heap); /* its owner may have looked in between */
 }

@@ -12,9 +12,10 @@
 #include "alloc/base/message.h"
 #include "alloc/slab/count.h"
 #include "alloc/slab/debug.h"
+#include "alloc/slab/heap_slabs.h"
 #include "alloc/slab/kmalloc.h"
 
-/* ---- What the heaps have of it; cgroup_lock, so they stay with their groups --- */
+/* ---- Where it has slabs; cgroup_lock, so heaps stay with their groups ------- */
 
 static __racy_fn bool has_slot(const struct heap *heap, const struct kmem_cache *cache)
 {
@@ -44,78 +45,69 @@ static void for_each_heap_with(struct kmem_cache *cache,
 	}
 }
 
-struct slab_visit {
+struct ownerless_visit {
 	const struct kmem_cache *cache;
-	/* @heap: whose lock is held; NULL for a slab without owner. */
-	void (*fn)(struct heap *heap, struct slab *slab, void *arg);
+	void (*fn)(struct slab *slab, void *arg);
 	void *arg;
 };
 
-/* Others' slabs come and go meanwhile. */
-static __racy_fn bool is_of(const struct slab *slab, const struct kmem_cache *cache)
+/*
+ * Without live objects it waits for its grace period. Others' slabs come and go
+ * meanwhile.
+ */
+static __racy_fn void visit_ownerless(struct slab *slab, void *arg)
 {
-	return READ_ONCE(slab->kind) == SLAB_OBJECTS && slab->cache == cache;
+	struct ownerless_visit *visit = arg;
+
+	if (READ_ONCE(slab->kind) == SLAB_OBJECTS && slab->cache == visit->cache &&
+	    remote_is_ownerless(slab) && remote_count(slab))
+		visit->fn(slab, visit->arg);
 }
 
-static void visit_slab(struct slab *slab, void *arg)
+static void for_each_ownerless(const struct kmem_cache *cache,
+			       void (*fn)(struct slab *slab, void *arg), void *arg)
 {
-	struct slab_visit *visit = arg;
-	struct heap *heap;
+	struct ownerless_visit visit = {.cache = cache, .fn = fn, .arg = arg};
 
-	if (!is_of(slab, visit->cache))
-		return;
-	heap = heap_of_slab(slab);
-	if (!heap) {
-		if (remote_is_ownerless(slab))
-			visit->fn(NULL, slab, visit->arg);
-		return;
-	}
-	lock(&heap->lock);
-	/* Who collects may just have given it back. */
-	if (is_of(slab, visit->cache) && heap_of_slab(slab) == heap)
-		visit->fn(heap, slab, visit->arg);
-	unlock(&heap->lock);
-}
-
-static void for_each_slab_of(const struct kmem_cache *cache,
-			     void (*fn)(struct heap *heap, struct slab *slab, void *arg), void *arg)
-{
-	struct slab_visit visit = {.cache = cache, .fn = fn, .arg = arg};
-
-	slab_for_each(visit_slab, &visit);
+	slab_for_each(visit_ownerless, &visit);
 }
 
 /* ---- Objects that are still in use ------------------------------------------ */
 
-static void uncount_waiting(struct heap *heap, struct kmem_cache *cache, void *arg)
+static void count_owned(struct heap *heap, struct kmem_cache *cache, void *arg)
 {
-	int64_t *live = arg;
-
-	lock(&heap->lock);
-	*live -= heap_slot_waiting(heap_slot(heap, cache));
-	unlock(&heap->lock);
+	*(uint64_t *)arg += heap_count_live(heap, cache);
 }
 
-static void count_out(struct heap *heap, struct slab *slab, void *arg)
+static void count_ownerless(struct slab *slab, void *arg)
 {
-	int64_t *live = arg;
-
-	(void)heap;
-	*live += slab_count_out(slab);
+	*(uint64_t *)arg += remote_count(slab);
 }
 
-static int64_t count_live(struct kmem_cache *cache)
+static uint64_t count_live(struct kmem_cache *cache)
 {
-	int64_t live = 0;
+	uint64_t live = 0;
 
-	for_each_heap_with(cache, uncount_waiting, &live);
-	for_each_slab_of(cache, count_out, &live);
+	for_each_heap_with(cache, count_owned, &live);
+	for_each_ownerless(cache, count_ownerless, &live);
 	return live;
 }
 
-static void note_sites(struct heap *heap, struct slab *slab, void *arg)
+static void note_slab(struct heap *heap, struct slab *slab, void *arg)
 {
 	(void)heap;
+	debug_note_sites(slab, arg);
+}
+
+static void note_owned(struct heap *heap, struct kmem_cache *cache, void *arg)
+{
+	lock(&heap->lock);
+	heap_for_each_slab_of(heap, cache, note_slab, arg);
+	unlock(&heap->lock);
+}
+
+static void note_ownerless(struct slab *slab, void *arg)
+{
 	debug_note_sites(slab, arg);
 }
 
@@ -123,58 +115,47 @@ static void report_sites(struct kmem_cache *cache)
 {
 	struct debug_sites sites = {0};
 
-	for_each_slab_of(cache, note_sites, &sites);
+	for_each_heap_with(cache, note_owned, &sites);
+	for_each_ownerless(cache, note_ownerless, &sites);
 	debug_report_sites(&sites);
 }
 
 /* ---- Burying ------------------------------------------------------------------ */
 
-static void forget(struct heap *heap, struct kmem_cache *cache, void *arg)
+static void bury(struct heap *heap, struct kmem_cache *cache, void *arg)
 {
 	(void)arg;
-	heap_forget_cache(heap, cache);
+	heap_bury_cache(heap, cache);
 }
 
-static void bury(struct heap *heap, struct slab *slab, void *arg)
+/* Buries it, if none of its objects is in use; else tells of them. */
+static bool try_bury(struct kmem_cache *cache)
 {
-	(void)arg;
-	heap_bury_slab(heap, slab);
-}
-
-/* Returns how many objects are in use; none: the cache has no slabs any more. */
-static int64_t try_bury(struct kmem_cache *cache)
-{
-	int64_t live;
+	uint64_t live;
 
 	lock(&cgroup_lock);
 	slab_recover_fork();
 	live = count_live(cache);
-	if (!live) {
-		for_each_heap_with(cache, forget, NULL);
-		for_each_slab_of(cache, bury, NULL);
+	if (live) {
+		warn("kmem_cache_destroy(\"%s\"): %lu objects are still in use", cache->name,
+		     (unsigned long)live);
+		report_sites(cache);
+	} else {
+		for_each_heap_with(cache, bury, NULL);
 	}
 	unlock(&cgroup_lock);
-	return live;
+	return !live;
 }
 
 int kmem_cache_destroy(struct kmem_cache *cache)
 {
-	int64_t live;
-
 	if (!cache)
 		return 0;
 	counters_own();
 	kvfree_rcu_barrier();
 	rcu_take_in_thread();
-	live = try_bury(cache);
-	if (live) {
-		warn("kmem_cache_destroy(\"%s\"): %ld objects are still in use", cache->name,
-		     (long)live);
-		lock(&cgroup_lock);
-		report_sites(cache);
-		unlock(&cgroup_lock);
+	if (!try_bury(cache))
 		return -EBUSY;
-	}
 	if (cache->flags & SLAB_TYPESAFE_BY_RCU)
 		rcu_barrier(); /* for the references of its slabs */
 	kmem_cache_put(cache); /* for being alive */

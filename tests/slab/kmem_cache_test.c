@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <urcu-bp.h>
 
@@ -332,6 +333,40 @@ Test(kmem_cache, typesafe_destroyed_with_slabs_in_running_heaps)
 	cr_expect_eq(bytes_while_another_waits(cache, kmem_cache_destroy), 0);
 }
 
+static void *read_for_a_while(void *arg)
+{
+	rcu_read_lock();
+	pthread_barrier_wait(&steps);
+	usleep(50000);
+	rcu_read_unlock();
+	return arg;
+}
+
+/* Slabs of a removed group, emptied, for which a grace period has not passed. */
+Test(kmem_cache, typesafe_destroyed_with_slabs_on_their_way)
+{
+	struct kmem_cache *cache = make(1000, 0, SLAB_TYPESAFE_BY_RCU, NULL);
+	struct mem_cgroup *memcg = mem_cgroup_create(NULL, "short");
+	uint32_t id = cache->id;
+	pthread_t thread;
+
+	set_active_memcg(memcg);
+	fill(cache);
+	set_active_memcg(NULL);
+	cr_assert_eq(mem_cgroup_rmdir(memcg), 0);
+	mem_cgroup_put(memcg);
+	pthread_barrier_init(&steps, NULL, 2);
+	cr_assert_eq(pthread_create(&thread, NULL, read_for_a_while, NULL), 0);
+	pthread_barrier_wait(&steps);
+	empty(cache);
+	cr_expect_eq(kmem_cache_destroy(cache), 0);
+	cr_expect_eq(stat_now().slab_bytes, 0);
+	cache = make(500, 0, 0, NULL);
+	cr_expect_eq(cache->id, id, "the cache is gone, with its slabs");
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	cr_expect_eq(kmem_cache_destroy(cache), 0);
+}
+
 /* But for those that its freelist pins. */
 Test(kmem_cache, shrink_reaches_into_running_heaps)
 {
@@ -394,6 +429,44 @@ Test(kmem_cache, destroyed_with_frees_that_the_owner_has_not_seen)
 	cr_expect_eq(mem_cgroup_stat(mem_cgroup_root(), &stat), 0);
 	cr_expect_eq(stat.slab_bytes, 0, "its owner has found what was freed");
 	cr_expect_eq(kmem_cache_destroy(other), 0);
+}
+
+static bool churning;
+
+static void *fill_and_churn(void *arg)
+{
+	void *blocks[64];
+
+	set_active_memcg(mem_cgroup_lookup(NULL, "caches"));
+	fill(arg);
+	empty(arg);
+	pthread_barrier_wait(&steps);
+	while (__atomic_load_n(&churning, __ATOMIC_RELAXED)) {
+		for (int i = 0; i < 64; i++)
+			cr_assert_not_null(blocks[i] = kmalloc(8000, GFP_KERNEL));
+		for (int i = 0; i < 64; i++)
+			kfree(blocks[i]);
+		kfree(kmalloc(3000, GFP_KERNEL));
+	}
+	return NULL;
+}
+
+/* Its owner moves free objects from the freelist to their slabs meanwhile. */
+Test(kmem_cache, destroyed_while_the_owner_of_its_slabs_is_at_work, .init = enter)
+{
+	pthread_barrier_init(&steps, NULL, 2);
+	for (int i = 0; i < 300; i++) {
+		struct kmem_cache *cache = make(200, 0, 0, NULL);
+		pthread_t thread;
+
+		churning = true;
+		cr_assert_eq(pthread_create(&thread, NULL, fill_and_churn, cache), 0);
+		pthread_barrier_wait(&steps);
+		usleep((unsigned int)i % 10 * 10);
+		cr_assert_eq(kmem_cache_destroy(cache), 0, "after %d", i);
+		__atomic_store_n(&churning, false, __ATOMIC_RELAXED);
+		cr_assert_eq(pthread_join(thread, NULL), 0);
+	}
 }
 
 Test(kmem_cache, ids_are_used_again)
