@@ -153,6 +153,26 @@ void os_purge(void *addr, size_t len)
 }
 
 /* A fresh mapping in place of what is there, or where nothing is. */
+static bool protect(void *addr, size_t len, int how)
+{
+	int saved_errno = errno;
+	bool done = !mprotect(addr, len, how);
+
+	errno = saved_errno;
+	return done;
+}
+
+bool os_forbid(void *addr, size_t len)
+{
+	os_purge(addr, len);
+	return protect(addr, len, PROT_NONE);
+}
+
+bool os_allow(void *addr, size_t len)
+{
+	return protect(addr, len, PROT_READ | PROT_WRITE);
+}
+
 static bool map_anew(void *addr, size_t len, int how)
 {
 	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | how;

@@ -58,6 +58,13 @@ void os_area_release(struct os_area *area);
 void os_purge(void *addr, size_t len);
 
 /*
+ * Makes whole pages of a committed area fault, after giving them back; or usable
+ * again. Returns whether the kernel did.
+ */
+bool os_forbid(void *addr, size_t len);
+bool os_allow(void *addr, size_t len);
+
+/*
  * Moves the pages of [@from, @from + @len) to @to without copying them; both
  * ranges lie in committed areas. @from stays usable and reads as zero.
  * Returns 0, -ENOMEM with nothing moved, or -EFAULT with nothing moved and @to

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Checks of a debug build: frees of what is no object, double frees of
- * objects, the books of a heap, and who allocated what a cache has in use. In
- * other builds all of this is nothing.
+ * objects, the books of a heap, who allocated what a cache has in use, and uses
+ * of what was killed with its group. In other builds all of this is nothing.
  */
 #ifndef ALLOC_SLAB_DEBUG_H
 #define ALLOC_SLAB_DEBUG_H
@@ -28,6 +28,24 @@ void debug_carved(const struct slab *slab, void *first, uint32_t nr);
 
 /* @object, which may be NULL, is handed out to the code at @caller. */
 void debug_track(const struct kmem_cache *cache, void *object, const void *caller);
+
+/*
+ * A slab or span that is killed: notes whose it was. cgroup_lock, as the group is
+ * not offline yet.
+ */
+void debug_note_killed(struct slab *slab);
+
+/*
+ * Its memory is to be given back: but it is kept out of reach for some time, if it
+ * is not too long, and what was kept the longest goes. No lock is held.
+ */
+void debug_keep_killed(struct slab *slab);
+
+/* Dies if @object lies in such a one. */
+void debug_killed_pointer(const struct slab *slab, const void *object, const char *caller);
+
+/* Gives back all that is kept. */
+void debug_forget_killed(void);
 
 /* Who has how many objects of a cache. */
 #define DEBUG_SITES 64
@@ -69,6 +87,28 @@ static inline void debug_alloc(void *object, unsigned int offset)
 static inline void debug_validate_heap(struct heap *heap)
 {
 	(void)heap;
+}
+
+static inline void debug_note_killed(struct slab *slab)
+{
+	(void)slab;
+}
+
+static inline void debug_keep_killed(struct slab *slab)
+{
+	slab_give_back_killed(slab);
+}
+
+static inline void debug_killed_pointer(const struct slab *slab, const void *object,
+					const char *caller)
+{
+	(void)slab;
+	(void)object;
+	(void)caller;
+}
+
+static inline void debug_forget_killed(void)
+{
 }
 
 static inline uint32_t debug_lay_out(struct kmem_cache *cache, uint32_t size)

@@ -11,6 +11,8 @@ __attribute__((noreturn, cold)) static void bad_pointer(const void *object, cons
 {
 	size_t offset = (size_t)object - (size_t)page_map.base;
 
+	debug_killed_pointer(slab_of(object), object, caller);
+
 	if (offset < READ_ONCE(page_map.size))
 		die("%s(): double free or invalid pointer %p", caller, object);
 	die("%s(): invalid pointer %p, not allocated here", caller, object);

@@ -20,10 +20,12 @@
 #include <errno.h>
 
 #include "alloc/base/rcu.h"
+#include "alloc/slab/debug.h"
 #include "alloc/slab/kmalloc.h"
 
 void doom_slab(struct doomed *doomed, struct slab *slab)
 {
+	debug_note_killed(slab);
 	WRITE_ONCE(slab->owner, 0);
 	WRITE_ONCE(slab->kind, SLAB_KILLED);
 	slab->remote_next = doomed->slabs;
@@ -78,10 +80,12 @@ static bool has_readers(const struct slab *slab)
 
 static void release_one(struct slab *slab, unsigned int flags)
 {
-	struct obj_cgroup *objcg = slab->objcg;
-
-	slab_release_killed(slab, flags & MEMCG_KILL_WIPE);
-	obj_cgroup_put(objcg);
+	if (flags & MEMCG_KILL_WIPE)
+		slab_wipe(slab);
+	if (slab->size)
+		kmem_cache_put(slab->cache);
+	obj_cgroup_put(slab->objcg);
+	debug_keep_killed(slab);
 }
 
 static void release_doomed(struct doomed *doomed, unsigned int flags)

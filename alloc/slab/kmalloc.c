@@ -77,6 +77,7 @@ struct slab *live_slab(const void *block, const char *caller)
 			return slab;
 		break;
 	}
+	debug_killed_pointer(slab, block, caller);
 	die("%s(): invalid pointer %p", caller, block);
 }
 

@@ -257,26 +257,22 @@ void span_destroy(struct slab *span)
 	obj_cgroup_put(objcg);
 }
 
-/* The part that anybody has written to. */
-static void wipe(struct slab *slab)
+/* What anybody has written to. */
+void slab_wipe(struct slab *slab)
 {
-	if (slab->carved && slab->size)
+	if (slab->size)
 		memset(slab->start, 0, (size_t)slab->carved * slab->size);
-	else if (!slab->size)
+	else
 		os_purge(slab->start, slab_bytes(slab));
 }
 
-void slab_release_killed(struct slab *slab, bool wiped)
+void slab_give_back_killed(struct slab *slab)
 {
-	bool is_span = !slab->size;
-	bool moved = is_span && slab->moved;
+	bool is_span = !slab->size, moved = is_span && slab->moved;
 	size_t npages = is_span ? slab->capacity : 0;
 	size_t bytes = slab_bytes(slab);
 	char *start = slab->start;
 
-	if (wiped)
-		wipe(slab);
-	kmem_cache_put(slab->cache); /* no-op for a span's, which is kmalloc's */
 	page_map_set(start, is_span ? PAGE_SIZE : bytes, 0);
 	slot_put(slab);
 	if (!is_span)

@@ -200,11 +200,11 @@ struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages, siz
 /* The caller has set kind to SLAB_SPAN_FREED, so that it happens once. */
 void span_destroy(struct slab *span);
 
-/*
- * Gives back a slab or span that was killed; @wiped: after writing zeros over what
- * was in it. Its reference of the objcg is the caller's to drop.
- */
-void slab_release_killed(struct slab *slab, bool wiped);
+/* Of a slab or span that was killed: writes zeros over what was in it. */
+void slab_wipe(struct slab *slab);
+
+/* The same, gives back: its references of cache and objcg have been dropped. */
+void slab_give_back_killed(struct slab *slab);
 
 /*
  * Another length, at the same place or elsewhere: the content is moved, and only
