@@ -56,6 +56,17 @@ struct obj_stock {
 	struct list_head list; /* objcg->stocks; objcg_lock() */
 };
 
+/* What the inline functions of the public header know of it. */
+#define SAME_PLACE(field)                                                                          \
+	_Static_assert(offsetof(struct obj_stock, field) == offsetof(struct cgslab_stock, field),  \
+		       "struct cgslab_stock is ABI: a change needs a new number")
+SAME_PLACE(used);
+SAME_PLACE(limit);
+SAME_PLACE(floor);
+SAME_PLACE(objcg);
+SAME_PLACE(manual);
+#undef SAME_PLACE
+
 /*
  * What the owner finds it attached to, if anything: a stock that is not of its
  * own group may have been detached by the release of the obj_cgroup.

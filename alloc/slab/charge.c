@@ -4,9 +4,6 @@
 
 #include "alloc/slab/task.h"
 
-/* A thousand times the memory of any machine. */
-#define CHARGE_MAX (1ul << 52)
-
 struct obj_cgroup *get_obj_cgroup_from_current(void)
 {
 	struct heap *heap = task_begin_heap();
@@ -23,12 +20,11 @@ static void note_manual(struct obj_stock *stock, int64_t size)
 	WRITE_ONCE(stock->manual, stock->manual + size);
 }
 
-/* For a stock that is empty, or not that of the heap. */
-static noinline int charge_slow(struct obj_cgroup *objcg, gfp_t gfp, size_t size)
+noinline int obj_cgroup_charge_slow(struct obj_cgroup *objcg, gfp_t gfp, size_t size)
 {
 	struct obj_stock *stock;
 
-	if (size > CHARGE_MAX) /* beyond any limit, and any arithmetic */
+	if (size > CGSLAB_CHARGE_MAX) /* beyond any limit, and any arithmetic */
 		return -ENOMEM;
 	stock = task_stock(objcg);
 	if (!stock)
@@ -41,19 +37,10 @@ static noinline int charge_slow(struct obj_cgroup *objcg, gfp_t gfp, size_t size
 
 int obj_cgroup_charge(struct obj_cgroup *objcg, gfp_t gfp, size_t size)
 {
-	struct obj_stock *stock = &current_heap->stock;
-
-	if (unlikely(stock->objcg != objcg || size > CHARGE_MAX))
-		return charge_slow(objcg, gfp, size);
-	if (unlikely(!obj_stock_take(stock, size))) {
-		obj_stock_untake(stock, size);
-		return charge_slow(objcg, gfp, size);
-	}
-	note_manual(stock, (int64_t)size);
-	return 0;
+	return obj_cgroup_charge_inline(objcg, gfp, size);
 }
 
-static noinline void uncharge_slow(struct obj_cgroup *objcg, size_t size)
+noinline void obj_cgroup_uncharge_slow(struct obj_cgroup *objcg, size_t size)
 {
 	struct obj_stock *stock = task_stock(objcg);
 
@@ -68,13 +55,5 @@ static noinline void uncharge_slow(struct obj_cgroup *objcg, size_t size)
 
 void obj_cgroup_uncharge(struct obj_cgroup *objcg, size_t size)
 {
-	struct obj_stock *stock = &current_heap->stock;
-
-	if (unlikely(stock->objcg != objcg)) {
-		uncharge_slow(objcg, size);
-		return;
-	}
-	note_manual(stock, -(int64_t)size);
-	if (unlikely(obj_stock_credit(stock, size)))
-		obj_stock_flush(stock);
+	obj_cgroup_uncharge_inline(objcg, size);
 }

@@ -12,6 +12,9 @@ struct heap heap_none;
 
 __thread struct heap *current_heap = &heap_none;
 
+/* The same for programs, which see the stock in front of the heap. */
+extern __thread struct cgslab_stock *cgslab_stock_1 __attribute__((alias("current_heap")));
+
 /*
  * A heap is born under it, from the first step to its place on the group's
  * list: so fork() finds heaps that are on their lists, and no others.

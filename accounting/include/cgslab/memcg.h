@@ -376,4 +376,8 @@ void obj_cgroup_uncharge(struct obj_cgroup *objcg, size_t size) CGSLAB_API(obj_c
 }
 #endif
 
+#ifndef CGSLAB_NO_INLINE
+#include <cgslab/charge_inline.h>
+#endif
+
 #endif
