@@ -66,7 +66,8 @@ void obj_cgroup_uncharge_pages(struct obj_cgroup *objcg, int64_t pages)
 	rcu_read_unlock();
 }
 
-void obj_cgroup_return_bytes(struct obj_cgroup *objcg, int64_t bytes)
+/* Returns how many whole pages can be uncharged now. */
+static int64_t add_leftover(struct obj_cgroup *objcg, int64_t bytes)
 {
 	/* Acquire: the group looked up next is at least as new as the bytes. */
 	int64_t left = atomic_add_acq_rel(&objcg->nr_charged_bytes, bytes);
@@ -75,9 +76,22 @@ void obj_cgroup_return_bytes(struct obj_cgroup *objcg, int64_t bytes)
 	do {
 		pages = left >> PAGE_SHIFT;
 		if (pages <= 0)
-			return;
+			return 0;
 	} while (!cmpxchg_acq_rel(&objcg->nr_charged_bytes, &left, left - (pages << PAGE_SHIFT)));
-	obj_cgroup_uncharge_pages(objcg, pages);
+	return pages;
+}
+
+void obj_cgroup_return_bytes(struct obj_cgroup *objcg, int64_t bytes)
+{
+	obj_cgroup_uncharge_pages(objcg, add_leftover(objcg, bytes));
+}
+
+void __obj_cgroup_return_bytes(struct obj_cgroup *objcg, int64_t bytes)
+{
+	int64_t pages = add_leftover(objcg, bytes);
+
+	if (pages)
+		page_counter_uncharge(&obj_cgroup_memcg(objcg)->memory, pages);
 }
 
 /* The group's record; memcg does not change under objcg_lock(). */

@@ -89,6 +89,9 @@ void obj_cgroup_uncharge_pages(struct obj_cgroup *objcg, int64_t pages);
  */
 void obj_cgroup_return_bytes(struct obj_cgroup *objcg, int64_t bytes);
 
+/* The same under cgroup_lock, for any thread. */
+void __obj_cgroup_return_bytes(struct obj_cgroup *objcg, int64_t bytes);
+
 /* A slab lost its owner: it joins ->slabs, and mem_cgroup_kill() finds it there. */
 void obj_cgroup_add_slab(struct obj_cgroup *objcg, struct hlist_node *node);
 

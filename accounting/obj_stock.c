@@ -13,10 +13,22 @@
 #define PUBLISH_LATER_SHIFT 5
 #define PUBLISH_LATER_MS    8
 
+/* A refill so soon after a flush gets what was given back, or its like. */
+#define SWING_MS 8
+
+/* Without another for so long a stock is to hold little again. */
+#define LULL_MS 100
+
 static void set_limit(struct obj_stock *stock, int64_t limit)
 {
 	WRITE_ONCE(stock->limit, limit);
-	WRITE_ONCE(stock->floor, limit - STOCK_MAX);
+	WRITE_ONCE(stock->floor, limit - ((int64_t)stock->most << PAGE_SHIFT));
+}
+
+/* How many pages it may hold; set_limit() follows. stock->lock. */
+static void set_most(struct obj_stock *stock, uint32_t pages)
+{
+	WRITE_ONCE(stock->most, pages);
 }
 
 void __obj_stock_publish(struct obj_stock *stock, int64_t coming)
@@ -95,6 +107,8 @@ void obj_stock_attach(struct obj_stock *stock, struct obj_cgroup *objcg)
 {
 	lock_init(&stock->lock, LOCK_RANK_STOCK);
 	stock->batch = 1;
+	set_most(stock, STOCK_PAGES);
+	stock->flushed = false;
 	stock->published = 0;
 	stock->objects = 0;
 	stock->slab_bytes = 0;
@@ -160,19 +174,39 @@ void obj_stocks_detach_all(struct obj_cgroup *objcg)
 
 /* ---- The owner ---------------------------------------------------------- */
 
+/* Who charges again what was just uncharged may hold more of it. stock->lock. */
+static void let_grow(struct obj_stock *stock)
+{
+	uint32_t now;
+
+	if (!stock->flushed)
+		return;
+	stock->flushed = false;
+	now = (uint32_t)os_clock_ms();
+	if (now - stock->flushed_ms >= SWING_MS)
+		return;
+	set_most(stock, min_t(uint32_t, stock->most * 2, MEMCG_CHARGE_BATCH));
+	WRITE_ONCE(stock->swung_ms, now);
+}
+
 /*
  * The pages beyond what is needed that one charge may take: growing from one,
  * and none where the stocks could hold all that is left below the limit.
+ * stock->lock.
  */
 static int64_t batch_pages(struct obj_stock *stock, const struct mem_cgroup *memcg)
 {
-	int64_t batch = stock->batch;
 	int64_t margin = page_counter_margin(&memcg->memory);
 	int64_t stocks = (int64_t)READ_ONCE(stock->objcg->nr_stocks) + 1;
+	int64_t batch;
 
-	if (margin < stocks * 2 * MEMCG_CHARGE_BATCH)
+	let_grow(stock);
+	if (margin < stocks * 2 * stock->most)
+		set_most(stock, STOCK_PAGES);
+	if (margin < stocks * 2 * STOCK_PAGES)
 		return 0;
-	stock->batch = min_t(uint32_t, stock->batch * 2, MEMCG_CHARGE_BATCH / 2);
+	batch = min_t(uint32_t, stock->batch, stock->most / 2);
+	stock->batch = (uint32_t)batch * 2;
 	return batch;
 }
 
@@ -271,9 +305,13 @@ void obj_stock_flush(struct obj_stock *stock)
 
 	counters_own();
 	lock(&stock->lock);
+	stock->flushed = true;
+	stock->flushed_ms = (uint32_t)os_clock_ms();
+	if (stock->flushed_ms - stock->swung_ms >= LULL_MS)
+		set_most(stock, STOCK_PAGES);
 	set_limit(stock, stock->limit + stock->revoked);
 	stock->revoked = 0;
-	pages = (stock->limit - stock->used - STOCK_MAX / 2) >> PAGE_SHIFT;
+	pages = ((stock->limit - stock->used) >> PAGE_SHIFT) - stock->most / 2;
 	if (pages > 0) {
 		set_limit(stock, stock->limit - (pages << PAGE_SHIFT));
 		obj_cgroup_uncharge_pages(stock->objcg, pages);
@@ -290,6 +328,7 @@ void obj_stock_settle(struct obj_stock *stock)
 	spare = stock->limit + stock->revoked - stock->used;
 	stock->revoked = 0;
 	stock->batch = 1;
+	set_most(stock, STOCK_PAGES);
 	set_limit(stock, stock->used);
 	obj_cgroup_return_bytes(stock->objcg, spare);
 	unlock(&stock->lock);
@@ -306,6 +345,7 @@ static void revoke_begin(struct obj_stock *stock)
 	lock(&stock->lock);
 	used = READ_ONCE(stock->used);
 	spare = stock->limit - used;
+	set_most(stock, STOCK_PAGES);
 	if (spare > 0) {
 		stock->revoked += spare;
 		set_limit(stock, used);
@@ -344,6 +384,7 @@ static void revoke_begin_all(struct obj_cgroup *objcg, void *arg)
 	unlock(objcg_lock(objcg));
 }
 
+/* cgroup_lock. */
 static void revoke_end_all(struct obj_cgroup *objcg, void *arg)
 {
 	struct obj_stock *stock;
@@ -354,7 +395,7 @@ static void revoke_end_all(struct obj_cgroup *objcg, void *arg)
 	list_for_each_entry (stock, &objcg->stocks, list)
 		bytes += revoke_end(stock);
 	unlock(objcg_lock(objcg));
-	obj_cgroup_return_bytes(objcg, bytes);
+	__obj_cgroup_return_bytes(objcg, bytes);
 }
 
 void memcg_drain_stocks(struct mem_cgroup *memcg)
@@ -373,6 +414,48 @@ void memcg_drain_stocks(struct mem_cgroup *memcg)
 		for_each_memcg (pos, memcg)
 			memcg_for_each_objcg(pos, revoke_end_all, NULL);
 	unlock(&cgroup_lock);
+}
+
+/* What memcg_drain_idle_stocks() has found. */
+struct idle {
+	bool some;
+	bool others;
+};
+
+static void revoke_begin_idle(struct obj_cgroup *objcg, void *arg)
+{
+	struct idle *idle = arg;
+	struct obj_stock *stock;
+
+	lock(objcg_lock(objcg));
+	list_for_each_entry (stock, &objcg->stocks, list) {
+		if (READ_ONCE(stock->most) == STOCK_PAGES)
+			continue;
+		if ((uint32_t)os_clock_ms() - READ_ONCE(stock->swung_ms) < LULL_MS) {
+			idle->others = true;
+			continue;
+		}
+		revoke_begin(stock);
+		idle->some = true;
+	}
+	unlock(objcg_lock(objcg));
+}
+
+bool memcg_drain_idle_stocks(void)
+{
+	struct idle idle = {0};
+	struct mem_cgroup *pos;
+
+	if (!ACCOUNTING)
+		return false;
+	lock(&cgroup_lock);
+	for_each_memcg (pos, &root_memcg)
+		memcg_for_each_objcg(pos, revoke_begin_idle, &idle);
+	if (idle.some && os_membarrier() == 0) /* as in memcg_drain_stocks() */
+		for_each_memcg (pos, &root_memcg)
+			memcg_for_each_objcg(pos, revoke_end_all, NULL);
+	unlock(&cgroup_lock);
+	return idle.others;
 }
 
 /* ---- Freezing ----------------------------------------------------------- */

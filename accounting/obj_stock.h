@@ -29,14 +29,17 @@
 #include "accounting/obj_cgroup.h"
 #include "alloc/base/os.h"
 
-/* Pages charged at once; also the most that a stock holds. */
-#define MEMCG_CHARGE_BATCH 64
-#define STOCK_MAX	   ((int64_t)MEMCG_CHARGE_BATCH << PAGE_SHIFT)
+/*
+ * The most pages that a stock holds, and charges at once: while its owner swings by
+ * more than it may hold at first, again and again, and the limits are far.
+ */
+#define MEMCG_CHARGE_BATCH 1024
+#define STOCK_PAGES	   64
 
 struct obj_stock {
 	int64_t used;  /* owner writes, all read */
 	int64_t limit; /* written under lock, owner reads bare */
-	int64_t floor; /* limit - STOCK_MAX, likewise */
+	int64_t floor; /* limit - most, likewise */
 	/*
 	 * Const while attached. No reference: who charges or credits has one, or
 	 * an object, or is inside the group. Cleared by obj_stock_detach(), or by
@@ -48,6 +51,10 @@ struct obj_stock {
 
 	struct lock lock;
 	uint32_t batch;	       /* pages of the next charge; lock */
+	uint32_t most;	       /* pages that it may hold; lock */
+	bool flushed;	       /* since the last charge; lock */
+	uint32_t flushed_ms;   /* when the last flush was; lock */
+	uint32_t swung_ms;     /* when a refill last followed one soon; lock */
 	uint32_t published_ms; /* when a small change was told last; owner */
 	int64_t revoked;       /* charged, on its way out; lock */
 	int64_t published;     /* used as of the last publication; owner */
@@ -99,6 +106,12 @@ void obj_stock_settle(struct obj_stock *stock);
 
 /* Revokes every stock of the subtree, parked, running or asleep. */
 void memcg_drain_stocks(struct mem_cgroup *memcg);
+
+/*
+ * Revokes the stocks that have grown, but have not swung for a while. Returns
+ * whether others have grown. Any thread, also one that liburcu does not know.
+ */
+bool memcg_drain_idle_stocks(void);
 
 /*
  * Slabs came or went. The record is told of more at once, and of less later: it

@@ -108,6 +108,13 @@ static inline void hlist_add_head(struct hlist_node *node, struct hlist_head *he
 	node->pprev = &head->first;
 }
 
+/* The head lies elsewhere now. */
+static inline void hlist_moved(struct hlist_head *head)
+{
+	if (head->first)
+		head->first->pprev = &head->first;
+}
+
 static inline void hlist_del_init(struct hlist_node *node)
 {
 	if (!node->pprev)

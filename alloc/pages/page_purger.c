@@ -37,11 +37,21 @@ static bool wait_for_work(void)
 	return change(PURGER_WANTED, PURGER_RUNS);
 }
 
-void page_purger_run(void)
+void page_purger_run(bool (*decay)(void))
 {
-	while (wait_for_work())
-		for (page_runs_decay(); page_purger_runs(); page_runs_decay())
+	while (wait_for_work()) {
+		page_runs_decay(!decay());
+		while (page_purger_runs()) {
 			os_futex_wait_for(&page_purger, PURGER_RUNS, PAUSE_MS);
+			page_runs_decay(!decay());
+		}
+		/*
+		 * Pairs with may_keep(): who saw it run has put its pages where they
+		 * are found now, as both have had the lock of the heap.
+		 */
+		if (page_purger_rests() && decay())
+			page_purger_want();
+	}
 	change(PURGER_ENDS, PURGER_IDLE);
 }
 

@@ -50,9 +50,10 @@ void page_purger_rest(void);
 
 /*
  * The life of the thread. Returns when page_purger_stop() was called, by
- * anybody; the thread is to end at once.
+ * anybody; the thread is to end at once. @decay gives back idle pages that the
+ * layer above keeps, and returns whether it keeps more.
  */
-void page_purger_run(void);
+void page_purger_run(bool (*decay)(void));
 void page_purger_stop(void);
 
 /*

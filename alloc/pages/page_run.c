@@ -392,23 +392,27 @@ size_t page_runs_most(void)
 	return page_area.reserved >> PAGE_SHIFT;
 }
 
-/* page_run_lock. Returns whether page_purger_want() is due, without the lock. */
-static bool free_run(uint32_t first, size_t npages, enum page_state state, uint32_t now)
+/*
+ * @idle: for so many ticks already. page_run_lock. Returns whether page_purger_want()
+ * is due, without the lock.
+ */
+static bool free_run(uint32_t first, size_t npages, enum page_state state, uint32_t now,
+		     uint32_t idle)
 {
 	page_decay_roll(&page_decay, now, pages_used);
 	pages_used -= npages;
-	insert_run(first, (uint32_t)npages, state, now);
+	insert_run(first, (uint32_t)npages, state, (now - idle) & TICK_MASK);
 	decay(now);
 	return dirty_bins.npages >= PURGER_LEAST && page_purger_rests();
 }
 
-static void lock_and_free_run(void *addr, size_t npages, enum page_state state)
+static void lock_and_free_run(void *addr, size_t npages, enum page_state state, uint32_t idle)
 {
 	uint32_t now = page_ticks();
 	bool want_purger;
 
 	lock(&page_run_lock);
-	want_purger = free_run(page_number(addr), whole_pages(npages), state, now);
+	want_purger = free_run(page_number(addr), whole_pages(npages), state, now, idle);
 	unlock(&page_run_lock);
 	if (unlikely(want_purger))
 		page_purger_want();
@@ -416,13 +420,18 @@ static void lock_and_free_run(void *addr, size_t npages, enum page_state state)
 
 void page_run_free(void *addr, size_t npages)
 {
-	lock_and_free_run(addr, npages, PAGE_DIRTY);
+	lock_and_free_run(addr, npages, PAGE_DIRTY, 0);
+}
+
+void page_run_free_idle(void *addr, size_t npages)
+{
+	lock_and_free_run(addr, npages, PAGE_DIRTY, DECAY_TICKS);
 }
 
 void page_run_free_moved(void *addr, size_t npages)
 {
 	os_renew(addr, npages << PAGE_SHIFT);
-	lock_and_free_run(addr, npages, PAGE_ZERO);
+	lock_and_free_run(addr, npages, PAGE_ZERO, 0);
 }
 
 bool page_run_extend(void *addr, size_t npages, size_t more, bool *zeroed)
@@ -482,7 +491,7 @@ void page_part_free(void *addr, size_t bytes)
 
 	lock(&page_run_lock);
 	if (page_parts_give(&page_parts, (struct page_part){page, unit}, part_order(bytes)))
-		want_purger = free_run(page, whole_pages(1), PAGE_DIRTY, page_ticks());
+		want_purger = free_run(page, whole_pages(1), PAGE_DIRTY, page_ticks(), 0);
 	unlock(&page_run_lock);
 	if (unlikely(want_purger))
 		page_purger_want();
@@ -490,7 +499,7 @@ void page_part_free(void *addr, size_t bytes)
 
 /* ---- Back to the kernel ---------------------------------------------------- */
 
-void page_runs_decay(void)
+void page_runs_decay(bool may_rest)
 {
 	uint32_t now = page_ticks();
 	size_t purged;
@@ -499,7 +508,7 @@ void page_runs_decay(void)
 		lock(&page_run_lock);
 		purged = purge_older(now, DECAY_TICKS, 0, PURGER_STEP);
 		/* Under the lock: who frees pages later shall see it. */
-		if (!dirty_bins.npages)
+		if (may_rest && !dirty_bins.npages)
 			page_purger_rest();
 		unlock(&page_run_lock);
 	} while (purged == PURGER_STEP);

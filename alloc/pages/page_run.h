@@ -30,6 +30,9 @@ size_t page_runs_most(void);
 /* @npages: the length of a run, or of its tail that is given back. */
 void page_run_free(void *addr, size_t npages);
 
+/* The same for pages that have not been used for half a second. */
+void page_run_free_idle(void *addr, size_t npages);
+
 /* The same for pages that os_move() brought. */
 void page_run_free_moved(void *addr, size_t npages);
 
@@ -55,9 +58,9 @@ size_t page_runs_purge(void);
 
 /*
  * Gives those back that have been idle for half a second; calls
- * page_purger_rest() if none are left. For page_purger_run().
+ * page_purger_rest() if none are left and it @may_rest. For page_purger_run().
  */
-void page_runs_decay(void);
+void page_runs_decay(bool may_rest);
 
 struct page_run_stats {
 	size_t used;   /* pages handed out */

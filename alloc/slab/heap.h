@@ -39,6 +39,7 @@ struct heap_slot {
 	uint32_t size;		   /* owner: bytes of an object */
 	uint32_t nr_slabs;	   /* lock */
 	struct hlist_head partial; /* lock */
+	struct hlist_head empty;   /* lock: kept for the next burst */
 	void *seen;		   /* owner: freelist as of heap_flush_idle() */
 };
 
@@ -68,13 +69,13 @@ struct heap {
 	struct obj_stock stock;		      /* first: the fast path's line */
 	struct heap_slot slots[SIZE_CLASSES]; /* by kmalloc class */
 	struct heap_away away[HEAP_AWAY];     /* owner; passed on with lock */
-	struct hlist_head empty;	      /* lock: kept for the next burst, of any cache */
-	uint32_t nr_empty;		      /* lock */
-	size_t empty_bytes;		      /* lock */
+	size_t empty_bytes;		      /* lock: of empty slabs */
+	size_t spilled_bytes;		      /* lock: of those not kept, for want of a purger */
 	struct hlist_head full;		      /* lock: full slabs of all caches */
 	struct lock lock;
-	uint32_t idle_hand; /* owner: the slot that heap_flush_idle() looks at next */
-	bool torn;	    /* owner: a fork caught others at work; heap_recover() */
+	uint32_t idle_hand;  /* owner: the slot that heap_flush_idle() looks at next */
+	uint32_t empty_hand; /* lock: the slot that yield_empty() looks at next */
+	bool torn;	     /* owner: a fork caught others at work; heap_recover() */
 
 	/* Caches made by kmem_cache_create(), by id; grown by the owner. */
 	uint32_t nr_extra;
@@ -239,12 +240,22 @@ void heap_destroy_kept(struct heap *heap, const struct kmem_cache *cache);
 uint64_t heap_count_live(struct heap *heap, const struct kmem_cache *cache);
 void heap_bury_cache(struct heap *heap, const struct kmem_cache *cache);
 
+/*
+ * Gives back the slabs that have been empty for half a second, of all heaps; to be
+ * called every hundred milliseconds. Returns whether heaps have others. No task.
+ */
+bool heaps_decay(void);
+
 /* Lets go of all slabs; those with live objects become ownerless. Closer. */
 void heap_disown_slabs(struct heap *heap);
 
 /* Calls @fn for each of its slabs, which @fn may take off its list. lock. */
 void heap_for_each_slab(struct heap *heap,
 			void (*fn)(struct heap *heap, struct slab *slab, void *arg), void *arg);
+
+/* The same for those that were empty, and kept. lock. */
+void heap_for_each_empty(struct heap *heap,
+			 void (*fn)(struct heap *heap, struct slab *slab, void *arg), void *arg);
 
 /*
  * Sets right what a fork of a thread at work may have left: an object popped or

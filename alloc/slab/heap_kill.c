@@ -78,7 +78,6 @@ void heap_kill(struct heap *heap, struct doomed *doomed)
 	kill_away(heap, &toll);
 	kill_slots(&toll, heap->slots, SIZE_CLASSES);
 	kill_slots(&toll, heap->extra_slots, heap->nr_extra);
-	heap->nr_empty = 0;
 	heap->empty_bytes = 0;
 	unlock(&heap->lock);
 	/* What this leaves in the stock goes with it, in memcg_release_heaps(). */

@@ -22,9 +22,10 @@ static int grow_extra(struct heap *heap, const struct kmem_cache *cache)
 		return -ENOMEM;
 	if (old)
 		memcpy(slots, heap->extra_slots, old * sizeof(*slots));
-	for (uint32_t i = 0; i < old; i++) /* the heads have moved */
-		if (slots[i].partial.first)
-			slots[i].partial.first->pprev = &slots[i].partial.first;
+	for (uint32_t i = 0; i < old; i++) {
+		hlist_moved(&slots[i].partial);
+		hlist_moved(&slots[i].empty);
+	}
 	meta_free(heap->extra_slots, old * sizeof(*slots));
 	heap->extra_slots = slots;
 	heap->nr_extra = nr;
@@ -70,10 +71,11 @@ static size_t next_slab_bytes(const struct kmem_cache *cache, const struct heap_
 static int add_slab(struct heap *heap, struct kmem_cache *cache)
 {
 	struct heap_slot *slot = heap_slot(heap, cache);
-	struct slab *slab =
-		slab_create(cache, heap->stock.objcg, (uintptr_t)heap + cache->owner_tag,
-			    next_slab_bytes(cache, slot));
+	size_t bytes = next_slab_bytes(cache, slot);
+	struct slab *slab;
 
+	heap_yield_empty(heap, bytes);
+	slab = slab_create(cache, heap->stock.objcg, (uintptr_t)heap + cache->owner_tag, bytes);
 	if (!slab)
 		return -ENOMEM;
 	obj_stock_account_slab(&heap->stock, (int64_t)slab_bytes(slab));
@@ -101,7 +103,7 @@ static int refill_locked(struct heap *heap, struct kmem_cache *cache, struct sla
 			*slab = heap_take_partial(heap, slot);
 			if (!slot->freelist && (*slab)->carved < (*slab)->nr)
 				break;
-		} else if (!heap_reuse_empty(heap, cache)) {
+		} else if (!heap_reuse_empty(heap, slot)) {
 			err = add_slab(heap, cache);
 		}
 	}

@@ -10,13 +10,19 @@
  *            empty   +----------------------------+
  *              |     |
  *              |<----+ all freed
- *              +----> destroyed: too many
+ *              +----> destroyed: too many, too long, or its pages are wanted
  */
 #include "alloc/slab/heap_slabs.h"
 
-/* So much an owner keeps in empty slabs, and so many, for they are searched. */
-#define EMPTY_BYTES (512u << 10)
-#define EMPTY_SLABS 32
+#include "alloc/pages/page_purger.h"
+
+/*
+ * So much an owner keeps in empty slabs, and so much while somebody looks after
+ * what is not used again. Who had to give back that much wants it looked after.
+ */
+#define EMPTY_BYTES	 (512ul << 10)
+#define EMPTY_BYTES_MOST (16ul << 20)
+#define SPILLED_BYTES	 (4ul << 20)
 
 /* How many freelists a refill looks at. */
 #define IDLE_SLOTS 4
@@ -79,14 +85,13 @@ struct slab *heap_take_partial(struct heap *heap, struct heap_slot *slot)
 static void place_empty(struct heap *heap, struct slab *slab)
 {
 	slab->place = SLAB_EMPTY;
-	heap->nr_empty++;
+	slab->looks = 0;
 	heap->empty_bytes += slab_bytes(slab);
-	hlist_add_head(&slab->node, &heap->empty);
+	hlist_add_head(&slab->node, &heap_slot(heap, slab->cache)->empty);
 }
 
 static void leave_empty(struct heap *heap, struct slab *slab)
 {
-	heap->nr_empty--;
 	heap->empty_bytes -= slab_bytes(slab);
 	hlist_del_init(&slab->node);
 }
@@ -100,18 +105,22 @@ void heap_take_off(struct heap *heap, struct slab *slab)
 	heap_slot(heap, slab->cache)->nr_slabs--;
 }
 
-bool heap_reuse_empty(struct heap *heap, const struct kmem_cache *cache)
+struct slab *heap_first_empty(const struct heap_slot *slot)
 {
-	for (struct hlist_node *node = heap->empty.first; node; node = node->next) {
-		struct slab *slab = container_of(node, struct slab, node);
+	struct hlist_node *node = slot->empty.first;
 
-		if (slab->cache != cache)
-			continue;
-		leave_empty(heap, slab);
-		heap_place_partial(heap, slab);
-		return true;
-	}
-	return false;
+	return node ? container_of(node, struct slab, node) : NULL;
+}
+
+bool heap_reuse_empty(struct heap *heap, struct heap_slot *slot)
+{
+	struct slab *slab = heap_first_empty(slot);
+
+	if (!slab)
+		return false;
+	leave_empty(heap, slab);
+	heap_place_partial(heap, slab);
+	return true;
 }
 
 void heap_destroy_empty(struct heap *heap, struct slab *slab)
@@ -121,15 +130,61 @@ void heap_destroy_empty(struct heap *heap, struct slab *slab)
 	slab_destroy(slab, &heap->stock);
 }
 
-/* An owner keeps a few for the next burst; a parked heap keeps none. */
+void heap_destroy_idle(struct heap *heap, struct slab *slab)
+{
+	heap_take_off(heap, slab);
+	slab_destroy_idle(slab);
+}
+
+static struct heap_slot *slot_at(struct heap *heap, uint32_t hand)
+{
+	hand %= SIZE_CLASSES + heap->nr_extra;
+	return hand < SIZE_CLASSES ? &heap->slots[hand] : &heap->extra_slots[hand - SIZE_CLASSES];
+}
+
+void heap_yield_empty(struct heap *heap, size_t bytes)
+{
+	size_t left = heap->empty_bytes - min_t(size_t, bytes, heap->empty_bytes);
+
+	while (heap->empty_bytes > max_t(size_t, left, EMPTY_BYTES)) {
+		struct slab *slab = heap_first_empty(slot_at(heap, heap->empty_hand));
+
+		if (slab)
+			heap_destroy_empty(heap, slab);
+		else
+			heap->empty_hand++;
+	}
+}
+
+/* An owner keeps some for the next burst; a parked heap keeps none. */
+static bool may_keep(struct heap *heap, const struct slab *slab)
+{
+	size_t bytes = heap->empty_bytes + slab_bytes(slab);
+
+	if (READ_ONCE(heap->owner) == HEAP_BORROWED)
+		return false;
+	if (bytes <= EMPTY_BYTES)
+		return true;
+	if (bytes > EMPTY_BYTES_MOST)
+		return false;
+	/* If it rests from now on, it comes here once more: pairs with page_purger_run(). */
+	if (page_purger_runs())
+		return true;
+	heap->spilled_bytes += slab_bytes(slab);
+	if (heap->spilled_bytes >= SPILLED_BYTES) {
+		heap->spilled_bytes = 0;
+		page_purger_want();
+	}
+	return false;
+}
+
 void heap_slab_emptied(struct heap *heap, struct slab *slab)
 {
-	if (heap->nr_empty == EMPTY_SLABS || heap->empty_bytes + slab_bytes(slab) > EMPTY_BYTES ||
-	    READ_ONCE(heap->owner) == HEAP_BORROWED) {
-		heap_destroy_empty(heap, slab);
-	} else {
+	if (may_keep(heap, slab)) {
 		hlist_del_init(&slab->node);
 		place_empty(heap, slab);
+	} else {
+		heap_destroy_empty(heap, slab);
 	}
 }
 
@@ -167,18 +222,18 @@ static void for_each_in_list(struct heap *heap, struct hlist_head *list,
 void heap_for_each_slab(struct heap *heap,
 			void (*fn)(struct heap *heap, struct slab *slab, void *arg), void *arg)
 {
-	for (uint32_t i = 0; i < SIZE_CLASSES; i++)
-		for_each_in_list(heap, &heap->slots[i].partial, fn, arg);
-	for (uint32_t i = 0; i < heap->nr_extra; i++)
-		for_each_in_list(heap, &heap->extra_slots[i].partial, fn, arg);
-	for_each_in_list(heap, &heap->empty, fn, arg);
+	for (uint32_t i = 0; i < SIZE_CLASSES + heap->nr_extra; i++) {
+		for_each_in_list(heap, &slot_at(heap, i)->partial, fn, arg);
+		for_each_in_list(heap, &slot_at(heap, i)->empty, fn, arg);
+	}
 	for_each_in_list(heap, &heap->full, fn, arg);
 }
 
 void heap_for_each_slab_of(struct heap *heap, const struct kmem_cache *cache,
 			   void (*fn)(struct heap *heap, struct slab *slab, void *arg), void *arg)
 {
-	struct hlist_head *lists[] = {&heap_slot(heap, cache)->partial, &heap->empty, &heap->full};
+	struct hlist_head *lists[] = {&heap_slot(heap, cache)->partial,
+				      &heap_slot(heap, cache)->empty, &heap->full};
 	struct hlist_node *node, *next;
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
@@ -190,6 +245,13 @@ void heap_for_each_slab_of(struct heap *heap, const struct kmem_cache *cache,
 				fn(heap, slab, arg);
 		}
 	}
+}
+
+void heap_for_each_empty(struct heap *heap,
+			 void (*fn)(struct heap *heap, struct slab *slab, void *arg), void *arg)
+{
+	for (uint32_t i = 0; i < SIZE_CLASSES + heap->nr_extra; i++)
+		for_each_in_list(heap, &slot_at(heap, i)->empty, fn, arg);
 }
 
 /* ---- Freelists ------------------------------------------------------------ */
@@ -251,10 +313,7 @@ static void flush_half(struct heap *heap, struct heap_slot *slot)
 void heap_flush_idle(struct heap *heap)
 {
 	for (int i = 0; i < IDLE_SLOTS; i++) {
-		uint32_t hand = heap->idle_hand++ % (SIZE_CLASSES + heap->nr_extra);
-		struct heap_slot *slot = hand < SIZE_CLASSES
-						 ? &heap->slots[hand]
-						 : &heap->extra_slots[hand - SIZE_CLASSES];
+		struct heap_slot *slot = slot_at(heap, heap->idle_hand++);
 
 		if (slot->freelist && slot->freelist == slot->seen)
 			flush_half(heap, slot);

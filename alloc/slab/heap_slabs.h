@@ -22,8 +22,17 @@ void heap_for_each_slab_of(struct heap *heap, const struct kmem_cache *cache,
 /* Takes a slab without used objects off its list, and gives it back. */
 void heap_destroy_empty(struct heap *heap, struct slab *slab);
 
-/* Makes an empty slab of @cache that was kept a partial one; false: none. */
-bool heap_reuse_empty(struct heap *heap, const struct kmem_cache *cache);
+/* One that was kept, or NULL. */
+struct slab *heap_first_empty(const struct heap_slot *slot);
+
+/* Makes an empty slab that was kept a partial one; false: none. */
+bool heap_reuse_empty(struct heap *heap, struct heap_slot *slot);
+
+/* For a new slab of so many bytes: where much is kept, empty slabs of others go first. */
+void heap_yield_empty(struct heap *heap, size_t bytes);
+
+/* An empty slab that nobody has wanted for long, off its list and to the system. */
+void heap_destroy_idle(struct heap *heap, struct slab *slab);
 
 /*
  * The free objects of the first partial slab, if it has any, become the

@@ -5,6 +5,9 @@
 #include "alloc/slab/debug.h"
 #include "alloc/slab/heap_slabs.h"
 
+/* An empty slab goes when so many looks have found it so: after half a second. */
+#define IDLE_LOOKS 6
+
 static bool trim_wants(const struct kmem_cache *wanted, const struct kmem_cache *cache)
 {
 	return !wanted || wanted == cache;
@@ -115,6 +118,43 @@ void heap_bury_cache(struct heap *heap, const struct kmem_cache *cache)
 	heap_collect_parked(heap); /* its owner may have looked in between */
 }
 
+static void decay_one(struct heap *heap, struct slab *slab, void *arg)
+{
+	bool *more = arg;
+
+	/* With a grace period they may go only by a thread that liburcu knows. */
+	if (slab->cache->flags & SLAB_TYPESAFE_BY_RCU)
+		return;
+	if (++slab->looks == IDLE_LOOKS)
+		heap_destroy_idle(heap, slab);
+	else
+		*more = true;
+}
+
+static bool heap_decay(struct heap *heap)
+{
+	bool more = false;
+
+	/* Also for who has nothing: pairs with may_keep(), see page_purger_run(). */
+	lock(&heap->lock);
+	heap_for_each_empty(heap, decay_one, &more);
+	unlock(&heap->lock);
+	return more;
+}
+
+bool heaps_decay(void)
+{
+	struct mem_cgroup *memcg;
+	bool more = false;
+
+	lock(&cgroup_lock); /* no heap changes its group */
+	for_each_memcg (memcg, &root_memcg)
+		for (struct heap *heap = memcg_first_heap(memcg); heap; heap = heap->next)
+			more |= heap_decay(heap);
+	unlock(&cgroup_lock);
+	return more;
+}
+
 /* ---- Offline ---------------------------------------------------------------- */
 
 static void disown_one(struct heap *heap, struct slab *slab, void *arg)
@@ -151,7 +191,6 @@ void heap_disown_slabs(struct heap *heap)
 		lock(&heap->lock);
 	}
 	memset(heap->slots, 0, sizeof(heap->slots));
-	heap->nr_empty = 0;
 	heap->empty_bytes = 0;
 	unlock(&heap->lock);
 }

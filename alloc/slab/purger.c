@@ -43,12 +43,20 @@ static bool memory_is_scarce(void)
 	return is_limited(RLIMIT_AS) || is_limited(RLIMIT_DATA);
 }
 
+/* Returns whether something is left that may be idle later. */
+static bool decay(void)
+{
+	bool heaps = heaps_decay();
+
+	return memcg_drain_idle_stocks() || heaps;
+}
+
 static void *purge(void *arg)
 {
 	(void)arg;
 	/* Not our prctl(): the name of this thread makes no group. */
 	syscall(SYS_prctl, PR_SET_NAME, "cgslab-purge", 0, 0, 0);
-	page_purger_run();
+	page_purger_run(decay);
 	store_release(&started, false); /* pairs with the swap in purger_start() */
 	return NULL;
 }

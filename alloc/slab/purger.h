@@ -2,8 +2,8 @@
 /*
  * The thread that gives idle pages back while the program does nothing. It is
  * there only in a process that once had some megabytes of them, and is asleep
- * while there are none. It has no task, allocates nothing and takes no lock
- * but that of the page runs.
+ * while there are none. It has no task, allocates nothing and does nothing that
+ * liburcu would have to know it for.
  */
 #ifndef ALLOC_SLAB_PURGER_H
 #define ALLOC_SLAB_PURGER_H

@@ -87,10 +87,13 @@ static char *memory_get(size_t bytes)
 	return page_run_alloc(bytes >> PAGE_SHIFT, 0, &zeroed);
 }
 
-static void memory_put(char *start, size_t bytes)
+/* @idle: its pages were not used for half a second. */
+static void memory_put(char *start, size_t bytes, bool idle)
 {
 	if (bytes < os_page_size())
 		page_part_free(start, bytes);
+	else if (idle)
+		page_run_free_idle(start, bytes >> PAGE_SHIFT);
 	else
 		page_run_free(start, bytes >> PAGE_SHIFT);
 }
@@ -146,7 +149,7 @@ struct object_list slab_carve(struct slab *slab, uint32_t want)
 	return (struct object_list){.first = first, .last = last, .nr = n};
 }
 
-static void give_back(struct slab *slab)
+static void give_back(struct slab *slab, bool idle)
 {
 	struct kmem_cache *cache = slab->cache;
 	size_t bytes = slab_bytes(slab);
@@ -154,7 +157,7 @@ static void give_back(struct slab *slab)
 
 	page_map_set(start, bytes, 0);
 	slot_put(slab);
-	memory_put(start, bytes);
+	memory_put(start, bytes, idle);
 	kmem_cache_put(cache);
 }
 
@@ -163,7 +166,7 @@ static void give_back_ownerless(struct slab *slab, struct hlist_node *node)
 	struct obj_cgroup *objcg = slab->objcg;
 
 	obj_cgroup_forget_slab(objcg, node, (int64_t)slab_bytes(slab), (int64_t)slab->noted);
-	give_back(slab);
+	give_back(slab, false);
 	obj_cgroup_put(objcg);
 }
 
@@ -199,8 +202,15 @@ void slab_destroy(struct slab *slab, struct obj_stock *stock)
 		slab_destroy_apart(slab);
 	} else {
 		obj_stock_account_slab(stock, -(int64_t)slab_bytes(slab));
-		give_back(slab);
+		give_back(slab, false);
 	}
+}
+
+void slab_destroy_idle(struct slab *slab)
+{
+	debug_assert(slab_used(slab) == 0 && slab->noted == 0);
+	obj_cgroup_forget_slab(slab->objcg, NULL, (int64_t)slab_bytes(slab), 0);
+	give_back(slab, true);
 }
 
 struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages, size_t align,
@@ -276,7 +286,7 @@ void slab_give_back_killed(struct slab *slab)
 	page_map_set(start, is_span ? PAGE_SIZE : bytes, 0);
 	slot_put(slab);
 	if (!is_span)
-		memory_put(start, bytes);
+		memory_put(start, bytes, false);
 	else if (moved)
 		page_run_free_moved(start, npages);
 	else

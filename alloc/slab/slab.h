@@ -38,7 +38,7 @@ enum slab_kind {
 /* Where an owned slab is in its heap. */
 enum slab_place {
 	SLAB_PARTIAL, /* on slot->partial: has objects on ->free, or to carve */
-	SLAB_EMPTY,   /* on heap->empty: all its objects are on ->free */
+	SLAB_EMPTY,   /* on slot->empty: all its objects are on ->free */
 	SLAB_FULL,    /* on heap->full: had none when it got there */
 };
 
@@ -78,12 +78,13 @@ struct slab {
 	char *start;		  /* const */
 	union {
 		/*
-		 * heap->lock: slot->partial, heap->full or ->empty; objcg_lock(),
+		 * heap->lock: slot->partial or ->empty, heap->full; objcg_lock(),
 		 * of a span or a slab without an owner: objcg->slabs.
 		 */
 		struct hlist_node node;
 		struct rcu_head rcu; /* a slab of a SLAB_TYPESAFE_BY_RCU cache going */
 	};
+	uint32_t looks; /* heap->lock: heaps_decay() has seen it empty so often */
 };
 
 _Static_assert(sizeof(struct slab) == 2 * CACHELINE, "two lines");
@@ -182,6 +183,12 @@ void slab_destroy(struct slab *slab, struct obj_stock *stock);
  * slab is untold through the objcg, which the heap holds.
  */
 void slab_destroy_apart(struct slab *slab);
+
+/*
+ * The same for one that has been empty for long, and not of a SLAB_TYPESAFE_BY_RCU
+ * cache, by a thread that liburcu need not know.
+ */
+void slab_destroy_idle(struct slab *slab);
 
 /*
  * Gives back a slab without an owner and without live objects, at once or, for

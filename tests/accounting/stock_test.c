@@ -57,6 +57,79 @@ Test(stock, one_thread_keeps_one_batch_at_most, .init = make)
 	}
 }
 
+/* Up and down by so many pages. */
+static void swing(int times)
+{
+	void *large[100];
+
+	while (times--) {
+		for (int i = 0; i < 100; i++)
+			large[i] = kmalloc(KMALLOC_MAX_CACHE_SIZE, GFP_KERNEL);
+		for (int i = 0; i < 100; i++)
+			kfree(large[i]);
+	}
+}
+
+Test(stock, without_swings_little_is_kept, .init = make)
+{
+	const int64_t most = (STOCK_PAGES + 1) * (int64_t)PAGE_SIZE;
+	int n = 0;
+
+	set_active_memcg(memcg);
+	for (int i = 0; i < BLOCKS; i++) {
+		blocks[n++] = kmalloc(5000, GFP_KERNEL);
+		if (i % 50 == 0)
+			cr_assert_leq(bytes_in_stock(), most);
+	}
+	while (n) {
+		kfree(blocks[--n]);
+		if (n % 50 == 0)
+			cr_assert_leq(bytes_in_stock(), most);
+	}
+}
+
+Test(stock, swings_let_it_grow_until_it_is_idle, .init = make)
+{
+	const int64_t most = (MEMCG_CHARGE_BATCH + 1) * (int64_t)PAGE_SIZE;
+
+	set_active_memcg(memcg);
+	for (int i = 0; i < 50; i++) {
+		swing(1);
+		cr_assert_leq(bytes_in_stock(), most);
+	}
+	swing(50); /* nobody looks on: it takes no time */
+	cr_expect(memcg_drain_idle_stocks(), "it may still be needed");
+	cr_expect_gt(bytes_in_stock(), STOCK_PAGES * (int64_t)PAGE_SIZE);
+	os_sleep_us(200000);
+	cr_expect_not(memcg_drain_idle_stocks());
+	cr_expect_lt(bytes_in_stock(), (int64_t)PAGE_SIZE);
+	cr_expect_eq(mem_cgroup_verify(memcg, NULL), 0);
+}
+
+Test(stock, after_a_lull_it_holds_little_again, .init = make)
+{
+	set_active_memcg(memcg);
+	swing(50);
+	cr_assert_gt(bytes_in_stock(), STOCK_PAGES * (int64_t)PAGE_SIZE);
+	for (int i = 0; i < BLOCKS; i++)
+		blocks[i] = kmalloc(5000, GFP_KERNEL);
+	os_sleep_us(200000);
+	for (int i = 0; i < BLOCKS; i++)
+		kfree(blocks[i]);
+	cr_expect_leq(bytes_in_stock(), (STOCK_PAGES + 1) * (int64_t)PAGE_SIZE);
+}
+
+/* What stocks may hold is a small part of what is left. */
+Test(stock, swings_near_the_limit_let_nothing_grow, .init = make)
+{
+	cr_assert_eq(mem_cgroup_set_max(memcg, 110 * KMALLOC_MAX_CACHE_SIZE), 0);
+	set_active_memcg(memcg);
+	for (int i = 0; i < 20; i++) {
+		swing(10);
+		cr_assert_leq(bytes_in_stock(), (2 * STOCK_PAGES + 1) * (int64_t)PAGE_SIZE);
+	}
+}
+
 /* Near a limit nothing is taken in advance. */
 Test(stock, near_the_limit_less_than_a_page, .init = make)
 {

@@ -12,6 +12,7 @@
 
 #include "accounting/obj_stock.h"
 #include "alloc/base/meta.h"
+#include "alloc/pages/page_purger.h"
 #include "alloc/slab/heap.h"
 
 static struct mem_cgroup *a, *b;
@@ -208,6 +209,63 @@ static uint64_t bytes_of_slabs(struct mem_cgroup *memcg)
 
 	cr_assert_eq(mem_cgroup_stat(memcg, &stat), 0);
 	return stat.slab_bytes;
+}
+
+/* ---- Empty slabs that are kept ------------------------------------------- */
+
+#define MANY 64 /* of the largest objects */
+
+static void fill_and_empty(void)
+{
+	void *large[MANY];
+
+	for (int i = 0; i < MANY; i++)
+		large[i] = kmalloc(KMALLOC_MAX_CACHE_SIZE, GFP_KERNEL);
+	for (int i = 0; i < MANY; i++)
+		kfree(large[i]);
+}
+
+/* Most of it stays, as somebody looks after it; then that somebody comes. */
+Test(group, empty_slabs_go_when_they_are_not_used, .init = make)
+{
+	const uint64_t all = MANY * KMALLOC_MAX_CACHE_SIZE;
+
+	set_active_memcg(a);
+	fill_and_empty();
+	cr_expect_lt(bytes_of_slabs(a), all / 2, "nobody would give them back");
+	WRITE_ONCE(page_purger, PURGER_RUNS);
+	fill_and_empty();
+	cr_expect_gt(bytes_of_slabs(a), all / 2);
+	for (int i = 0; i < 4; i++) {
+		cr_expect(heaps_decay());
+		fill_and_empty(); /* in use again */
+	}
+	cr_expect_gt(bytes_of_slabs(a), all / 2);
+	for (int i = 0; i < 10; i++)
+		heaps_decay();
+	cr_expect_not(heaps_decay());
+	cr_expect_lt(bytes_of_slabs(a), all / 4);
+	cr_expect_eq(live_bytes(a), 0);
+	WRITE_ONCE(page_purger, PURGER_IDLE);
+}
+
+/* Slabs of other sizes are taken before there are more. */
+Test(group, kept_slabs_make_room_for_others, .init = make)
+{
+	static void *others[MANY * 8];
+	uint64_t before;
+
+	set_active_memcg(a);
+	WRITE_ONCE(page_purger, PURGER_RUNS);
+	fill_and_empty();
+	before = bytes_of_slabs(a);
+	for (int i = 0; i < MANY * 4; i++)
+		others[i] = kmalloc(8192, GFP_KERNEL);
+	cr_expect_leq(bytes_of_slabs(a), before + before / 2);
+	for (int i = 0; i < MANY * 4; i++)
+		kfree(others[i]);
+	cr_expect_eq(live_bytes(a), 0);
+	WRITE_ONCE(page_purger, PURGER_IDLE);
 }
 
 /* Other processes read the record. */

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include <cgslab/memcg.h>
 #include <cgslab/slab.h>
 
 #include "alloc/base/os.h"
@@ -24,6 +25,31 @@ static void pause_perhaps(struct random *random)
 {
 	if (random_chance(random, 100))
 		os_sleep_us(random_chance(random, 10) ? 900000 : 1000);
+}
+
+/* Slabs of large objects that come and go while the purger looks at them. */
+static void *fill_and_empty(void *arg)
+{
+	unsigned char *blocks[BLOCKS];
+	struct random random;
+
+	random_seed(&random, (uintptr_t)arg + 100);
+	while (!deadline_passed()) {
+		size_t size = 1 + random_below(&random, KMALLOC_MAX_CACHE_SIZE);
+
+		for (unsigned int i = 0; i < BLOCKS; i++) {
+			blocks[i] = kmalloc(size, GFP_KERNEL);
+			CHECK(blocks[i], "no memory");
+			blocks[i][size - 1] = (unsigned char)i;
+		}
+		for (unsigned int i = 0; i < BLOCKS; i++) {
+			CHECK(blocks[i][size - 1] == i, "block %u holds %u", i,
+			      blocks[i][size - 1]);
+			kfree(blocks[i]);
+		}
+		pause_perhaps(&random);
+	}
+	return NULL;
 }
 
 static void *work(void *arg)
@@ -58,6 +84,12 @@ static size_t dirty_pages(void)
 	return stats.dirty;
 }
 
+/* The purger, too, drains stocks and gives slabs back. */
+static void expect_in_order(void)
+{
+	CHECK(mem_cgroup_verify(mem_cgroup_root(), NULL) == 0, "the books are wrong");
+}
+
 static void expect_purged(void)
 {
 	for (int i = 0; dirty_pages(); i++) {
@@ -82,18 +114,24 @@ static void free_much(void)
 
 int main(int argc, char **argv)
 {
-	pthread_t threads[THREADS];
+	pthread_t threads[2 * THREADS];
 
 	deadline_start(argc, argv);
 	purger_enable();
 	free_much();
 	expect_purged();
-	for (uintptr_t i = 0; i < THREADS; i++)
-		CHECK(!pthread_create(&threads[i], NULL, work, (void *)i), "no thread");
-	for (int i = 0; i < THREADS; i++)
+	for (uintptr_t i = 0; i < 2 * THREADS; i++)
+		CHECK(!pthread_create(&threads[i], NULL, i % 2 ? work : fill_and_empty, (void *)i),
+		      "no thread");
+	while (!deadline_passed()) {
+		expect_in_order();
+		os_sleep_us(20000);
+	}
+	for (int i = 0; i < 2 * THREADS; i++)
 		pthread_join(threads[i], NULL);
 	free_much();
 	expect_purged();
+	expect_in_order();
 	page_runs_validate();
 	return 0;
 }
