@@ -13,7 +13,9 @@
  *
  * A charge and the note of whose it is are made under one lock, so whoever
  * holds the lock finds the books balanced. charge_again() makes room by
- * draining the stocks below the limit that was in the way, with no lock held.
+ * draining the stocks below the limit that was in the way, with no lock held. If
+ * the group was removed meanwhile, its limit binds nobody: the charge goes to the
+ * nearest living ancestor.
  */
 #ifndef ACCOUNTING_CHARGE_H
 #define ACCOUNTING_CHARGE_H
@@ -21,6 +23,7 @@
 #include "accounting/obj_cgroup.h"
 
 struct charge {
+	struct obj_cgroup *objcg;  /* the caller's */
 	struct mem_cgroup *memcg;  /* a reference */
 	struct page_counter *fail; /* whose limit was in the way */
 	gfp_t gfp;

@@ -7,6 +7,7 @@
 
 #include <cgslab/slab.h>
 
+#include "accounting/charge.h"
 #include "accounting/obj_stock.h"
 
 #define OBJECTS 500
@@ -154,6 +155,26 @@ Test(reparent, charges_go_to_the_parent, .init = make)
 	in_thread(free_all);
 	memcg_drain_stocks(parent);
 	cr_expect_eq(mem_cgroup_usage(parent), 0);
+}
+
+/* Also one that has begun before: the limit of a removed group is in nobody's way. */
+Test(reparent, charges_under_way_go_to_the_parent, .init = make)
+{
+	struct charge charge;
+
+	cr_assert_eq(mem_cgroup_set_max(child, mem_cgroup_usage(child)), 0);
+	charge_begin(&charge, objcg, GFP_KERNEL);
+	cr_expect(!charge_try(&charge, 10));
+	remove_group(child);
+	cr_assert(charge_again(&charge));
+	cr_expect_eq(charge.memcg, parent);
+	cr_expect(charge_try(&charge, 10));
+	cr_expect_eq(mem_cgroup_event(parent, MEMCG_EVENT_MAX), 0);
+	page_counter_uncharge(&parent->memory, 10);
+	charge_end(&charge);
+	in_thread(free_all);
+	cr_expect_eq(mem_cgroup_usage(top), 0);
+	cr_expect_eq(mem_cgroup_nr_dying_descendants(top), 0);
 }
 
 /* A span of a dead group may grow, shrink and move. */
