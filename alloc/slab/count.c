@@ -103,7 +103,7 @@ void slab_recover_fork(void)
 		for (struct heap *heap = memcg_first_heap(memcg); heap; heap = heap->next) {
 			if (!heap->torn)
 				continue;
-			if (heap == current_heap) {
+			if (task_owns(heap)) {
 				heap_recover(heap);
 			} else if (heap_borrow(heap)) {
 				heap_recover(heap);

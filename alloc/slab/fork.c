@@ -132,7 +132,7 @@ static void tear_heap(struct heap *heap, void *arg)
 {
 	(void)arg;
 	heap->torn = true;
-	if (heap == current_heap)
+	if (task_owns(heap))
 		return;
 	settle_overdrawn(&heap->stock);
 	heap_park(heap);

@@ -117,7 +117,7 @@ static struct heap *heap_create(struct mem_cgroup *memcg, struct task *owner)
  * A heap that was closed meanwhile moves on to another group, with ->next: so it
  * is looked at before, to leave others' alone, and after, when it cannot move.
  */
-static bool heap_try_claim_of(struct mem_cgroup *memcg, struct heap *heap, struct task *owner)
+bool heap_claim_again(struct mem_cgroup *memcg, struct task *owner, struct heap *heap)
 {
 	/* Borrowed first: of another group it must not look as if entered. */
 	if (READ_ONCE(heap->memcg) != memcg || !heap_try_claim(heap, HEAP_BORROWED))
@@ -144,15 +144,13 @@ static bool memcg_is_online(struct mem_cgroup *memcg)
 	return online;
 }
 
-struct heap *heap_claim(struct mem_cgroup *memcg, struct task *owner, struct heap *hint)
+struct heap *heap_claim(struct mem_cgroup *memcg, struct task *owner)
 {
 	struct heap *heap;
 
-	if (hint && heap_try_claim_of(memcg, hint, owner))
-		return hint;
 	do {
 		for (heap = memcg_first_heap(memcg); heap; heap = READ_ONCE(heap->next))
-			if (heap_try_claim_of(memcg, heap, owner))
+			if (heap_claim_again(memcg, owner, heap))
 				return heap;
 		heap = heap_create(memcg, owner);
 	} while (!heap && errno == ENODEV && memcg_is_online(memcg));

@@ -104,11 +104,13 @@ extern __thread struct heap *current_heap __attribute__((tls_model("initial-exec
 /* ---- Ownership ------------------------------------------------------------ */
 
 /*
- * A heap of @memcg for the task @owner: @hint if it still is one and parked,
- * another parked one, or a new one. NULL if the group is closed or there is no
- * memory (errno ENODEV or ENOMEM).
+ * A heap of @memcg for the task @owner: a parked one, or a new one. NULL if the
+ * group is closed or there is no memory (errno ENODEV or ENOMEM).
  */
-struct heap *heap_claim(struct mem_cgroup *memcg, struct task *owner, struct heap *hint);
+struct heap *heap_claim(struct mem_cgroup *memcg, struct task *owner);
+
+/* The same heap again, which may be anybody's by now: false if it is not to be had. */
+bool heap_claim_again(struct mem_cgroup *memcg, struct task *owner, struct heap *heap);
 
 /* The owner lets go; everything stays in place for the next. */
 void heap_park(struct heap *heap);
@@ -177,9 +179,24 @@ void heap_push_remote(struct heap *heap, struct slab *slab);
 /* If the heap is parked, collects what was freed from elsewhere. Any thread, no lock. */
 void heap_collect_parked(struct heap *heap);
 
-/* Passes on what heap_free_away() has kept. Owner or closer; no lock is held. */
-void heap_pass_on(struct heap *heap);
+/* Collects it for the owner, who was elsewhere. No lock is held. Keeps errno. */
+void heap_collect_own(struct heap *heap);
+
+/* Whether there is something; may change at once. */
+static inline bool heap_has_remote(const struct heap *heap)
+{
+	return READ_ONCE(heap->incoming) || READ_ONCE(heap->remote_slabs);
+}
+
+/* Passes on what heap_free_away() has kept. Owner or closer; no lock is held. Keeps errno. */
 void heap_pass_on_one(struct heap *heap, struct heap_away *away);
+
+static inline void heap_pass_on(struct heap *heap)
+{
+	for (int i = 0; i < HEAP_AWAY; i++)
+		if (unlikely(heap->away[i].heap))
+			heap_pass_on_one(heap, &heap->away[i]);
+}
 
 /* Objects on the freelist; exact while the owner does nothing. */
 __racy_fn static inline int32_t heap_slot_waiting(const struct heap_slot *slot)

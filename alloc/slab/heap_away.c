@@ -16,6 +16,8 @@
  * passed on what they had before any of their slabs loses its owner. So slabs
  * need no word of their own about this.
  */
+#include <errno.h>
+
 #include "alloc/base/meta.h"
 #include "alloc/slab/heap_slabs.h"
 
@@ -33,6 +35,7 @@ static void push_incoming(struct heap *heap, struct sheaf *sheaf)
 void heap_pass_on_one(struct heap *heap, struct heap_away *away)
 {
 	struct heap *to = away->heap;
+	int saved_errno = errno;
 
 	lock(&heap->lock);
 	push_incoming(to, away->sheaf);
@@ -41,6 +44,7 @@ void heap_pass_on_one(struct heap *heap, struct heap_away *away)
 	unlock(&heap->lock);
 	/* Nobody may come to collect it. Not under our lock: this takes the other's. */
 	heap_collect_parked(to);
+	errno = saved_errno;
 }
 
 bool heap_begin_away(struct heap *heap, struct heap *to)
@@ -55,13 +59,6 @@ bool heap_begin_away(struct heap *heap, struct heap *to)
 	away->sheaf = sheaf;
 	store_release(&away->heap, to); /* a fork may come in between */
 	return true;
-}
-
-void heap_pass_on(struct heap *heap)
-{
-	for (int i = 0; i < HEAP_AWAY; i++)
-		if (heap->away[i].heap)
-			heap_pass_on_one(heap, &heap->away[i]);
 }
 
 void heap_collect_incoming(struct heap *heap)

@@ -14,6 +14,8 @@
  */
 #include "alloc/slab/heap_slabs.h"
 
+#include <errno.h>
+
 #include "alloc/pages/page_purger.h"
 
 /*
@@ -356,16 +358,24 @@ static bool has_remote(const struct heap *heap)
 	       __atomic_load_n(&heap->remote_slabs, __ATOMIC_SEQ_CST);
 }
 
+void heap_collect_own(struct heap *heap)
+{
+	int saved_errno = errno;
+
+	if (unlikely(heap->torn))
+		heap_recover(heap);
+	lock(&heap->lock);
+	heap_collect_remote(heap);
+	unlock(&heap->lock);
+	obj_stock_tell(&heap->stock);
+	errno = saved_errno;
+}
+
 void heap_collect_parked(struct heap *heap)
 {
 	/* Again if more came in while it looked borrowed; see heap_return(). */
 	while (has_remote(heap) && heap_borrow(heap)) {
-		if (unlikely(heap->torn))
-			heap_recover(heap);
-		lock(&heap->lock);
-		heap_collect_remote(heap);
-		unlock(&heap->lock);
-		obj_stock_tell(&heap->stock);
+		heap_collect_own(heap);
 		__atomic_store_n(&heap->owner, HEAP_PARKED, __ATOMIC_SEQ_CST);
 	}
 }

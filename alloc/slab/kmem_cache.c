@@ -179,7 +179,7 @@ void kmem_cache_put(struct kmem_cache *cache)
  */
 static void shrink_heap(struct heap *heap, struct kmem_cache *cache)
 {
-	if (heap == current_heap) {
+	if (task_owns(heap)) {
 		heap_trim(heap, cache);
 	} else if (heap_borrow(heap)) {
 		heap_trim(heap, cache);

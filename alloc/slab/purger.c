@@ -63,16 +63,17 @@ static void *purge(void *arg)
 
 static int create_thread(void)
 {
-	struct heap *heap = task_begin_own();
+	/* What libc allocates for it is the process's, not that of the group at work. */
+	struct heap *home = task_visit(process_memcg);
 	pthread_attr_t attr;
 	pthread_t thread;
 	sigset_t all, old;
 	int err;
 
-	if (!heap)
+	if (!home)
 		return -ENOMEM;
 	if (pthread_attr_init(&attr)) {
-		task_end_own(heap);
+		task_end_visit(home);
 		return -EAGAIN;
 	}
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
@@ -82,7 +83,7 @@ static int create_thread(void)
 	err = pthread_create(&thread, &attr, purge, NULL);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
-	task_end_own(heap);
+	task_end_visit(home);
 	return -err;
 }
 

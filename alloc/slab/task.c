@@ -109,15 +109,61 @@ static struct heap **hint_of(struct task *task, struct mem_cgroup *memcg)
 	return &task->hints[i].heap;
 }
 
-/* A heap of @memcg for the task; NULL with errno set. */
+/* The heap that the task has kept there, if @memcg is its home. */
+static struct heap *task_come_home(struct task *task, struct mem_cgroup *memcg)
+{
+	struct heap *heap = task->home_heap;
+
+	if (!heap || heap->memcg != memcg)
+		return NULL;
+	task->home_heap = NULL;
+	if (unlikely(heap_has_remote(heap)))
+		heap_collect_own(heap);
+	return heap;
+}
+
+/* A heap of @memcg for the task; NULL with errno set, which is left alone otherwise. */
 static struct heap *task_claim(struct task *task, struct mem_cgroup *memcg)
 {
-	struct heap **hint = hint_of(task, memcg);
-	struct heap *heap = heap_claim(memcg, task, *hint);
+	struct heap *heap = task_come_home(task, memcg);
+	struct heap **hint;
+	int saved_errno;
 
 	if (heap)
-		*hint = heap;
+		return heap;
+	hint = hint_of(task, memcg);
+	if (*hint && heap_claim_again(memcg, task, *hint))
+		return *hint;
+	saved_errno = errno;
+	heap = heap_claim(memcg, task);
+	if (!heap)
+		return NULL;
+	errno = saved_errno;
+	*hint = heap;
 	return heap;
+}
+
+/*
+ * Lets go of a heap. That of its home the thread keeps while it is elsewhere, so that
+ * it comes back without an atomic: the home cannot be removed meanwhile.
+ */
+static void task_leave(struct task *task, struct heap *heap)
+{
+	heap_pass_on(heap);
+	if (heap->memcg == task->home && !task->home_heap)
+		task->home_heap = heap;
+	else
+		heap_park(heap);
+}
+
+/* Another home is to come. */
+static void task_leave_home(struct task *task)
+{
+	struct heap *heap = task->home_heap;
+
+	task->home_heap = NULL;
+	if (heap)
+		heap_return(heap);
 }
 
 static struct task *task_create(void)
@@ -204,7 +250,7 @@ struct heap *task_begin_heap(void)
 	if (unlikely(current_heap != &heap_none))
 		return task_begin_heap();
 	if (task_ended) {
-		heap = heap_claim(process_memcg, HEAP_BORROWED, NULL);
+		heap = heap_claim(process_memcg, HEAP_BORROWED);
 		if (heap) {
 			current_heap = heap;
 			lent = 1;
@@ -230,30 +276,10 @@ void task_end_heap(struct heap *heap)
 	heap_return(heap);
 }
 
-struct heap *task_begin_own(void)
+static void give_all_back(struct heap *heap)
 {
-	struct heap *heap = current_heap;
-	struct heap *own = heap;
-
-	if (heap->memcg != process_memcg)
-		own = heap_claim(process_memcg, HEAP_BORROWED, NULL);
-	if (!own)
-		return NULL;
-	current_task->pinned++;
-	current_heap = own;
-	return heap;
-}
-
-void task_end_own(struct heap *heap)
-{
-	struct heap *own = current_heap;
-
-	current_heap = heap;
-	current_task->pinned--;
-	if (own != heap) {
-		heap_pass_on(own);
-		heap_return(own);
-	}
+	heap_trim(heap, NULL);
+	obj_stock_settle(&heap->stock);
 }
 
 static void task_exit(void *arg)
@@ -262,11 +288,13 @@ static void task_exit(void *arg)
 	struct heap *heap = current_heap;
 
 	rcu_take_in_thread(); /* liburcu may have let it go already */
-	heap_trim(heap, NULL);
-	obj_stock_settle(&heap->stock);
+	if (task->home_heap)
+		give_all_back(task->home_heap);
+	give_all_back(heap);
 	current_heap = &heap_none;
 	current_task = NULL;
 	task_ended = true;
+	task_leave_home(task);
 	heap_return(heap);
 	if (task_free(task))
 		purger_stop();
@@ -306,9 +334,8 @@ static int task_switch(struct task *task, struct mem_cgroup *memcg)
 	heap = task_claim(task, memcg);
 	if (unlikely(!heap))
 		return -errno;
-	heap_pass_on(old);
 	current_heap = heap;
-	heap_park(old);
+	task_leave(task, old);
 	return 0;
 }
 
@@ -357,7 +384,6 @@ static int task_switch_home(struct task *task)
 
 struct mem_cgroup *set_active_memcg(struct mem_cgroup *memcg)
 {
-	int saved_errno = errno;
 	struct mem_cgroup *old;
 	struct task *task;
 	int err;
@@ -376,7 +402,6 @@ struct mem_cgroup *set_active_memcg(struct mem_cgroup *memcg)
 		return old;
 	}
 	task->active = memcg;
-	errno = saved_errno;
 	return old;
 }
 
@@ -410,6 +435,7 @@ int mem_cgroup_attach(struct mem_cgroup *memcg)
 		mem_cgroup_put(home);
 		return err;
 	}
+	task_leave_home(task);
 	old = task->home;
 	store_release(&task->home, home); /* pairs with is_home() */
 	mem_cgroup_put(old);

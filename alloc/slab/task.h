@@ -14,6 +14,7 @@
 struct task {
 	struct mem_cgroup *active; /* set_active_memcg()'s; NULL: home */
 	struct mem_cgroup *home;   /* holds a reference */
+	struct heap *home_heap;	   /* owned, while the thread is elsewhere; or NULL */
 	uint32_t home_generation;  /* as of which home was chosen */
 	uint32_t pinned;	   /* constructors at work: no other home meanwhile */
 	/* Where its heap was when it last left a group; may be stale. */
@@ -60,13 +61,11 @@ void task_end_visit(struct heap *home);
  */
 struct obj_stock *task_stock(struct obj_cgroup *objcg);
 
-/*
- * What libc allocates on our behalf is the process's, not that of the group the
- * thread works for: between the two calls the thread is in the process's group. It
- * does not leave its own, so nothing of it may be in hand. NULL without memory.
- */
-struct heap *task_begin_own(void);
-void task_end_own(struct heap *heap);
+/* Whether the heap is the calling thread's: where it is now, or at home. */
+static inline bool task_owns(const struct heap *heap)
+{
+	return heap == current_heap || (current_task && heap == current_task->home_heap);
+}
 
 /* Makes everything ready; called by the first allocation. */
 void slab_init(void);

@@ -289,7 +289,7 @@ static void enter_again(void)
 /* So does a thread that allocates after its end. */
 Test(fork, borrowers_are_cut_off, .init = fill)
 {
-	struct heap *heap = heap_claim(memcg, HEAP_BORROWED, NULL);
+	struct heap *heap = heap_claim(memcg, HEAP_BORROWED);
 
 	cr_assert_not_null(heap);
 	cr_expect_eq(obj_stock_charge(&heap->stock, GFP_KERNEL, 100), 0);

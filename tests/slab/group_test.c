@@ -114,6 +114,49 @@ Test(group, home, .init = make)
 	kfree(block);
 }
 
+static void *heaps_with_me_in_a(void *arg)
+{
+	(void)arg;
+	set_active_memcg(a);
+	return (void *)(uintptr_t)heaps(a);
+}
+
+Test(group, a_home_is_kept_while_its_thread_is_elsewhere, .init = make)
+{
+	struct heap *heap;
+
+	cr_assert_eq(mem_cgroup_attach(a), 0);
+	heap = current_heap;
+	set_active_memcg(b);
+	cr_expect_eq(mem_cgroup_rmdir(a), -EBUSY);
+	cr_expect_eq((uintptr_t)in_thread(heaps_with_me_in_a, NULL), 2, "not the same heap");
+	set_active_memcg(a);
+	cr_expect_eq(current_heap, heap);
+	set_active_memcg(b);
+	set_active_memcg(NULL);
+	cr_expect_eq(current_heap, heap);
+	cr_expect_eq(mem_cgroup_attach(b), 0);
+	cr_expect_eq(mem_cgroup_rmdir(a), 0, "its home is elsewhere now");
+	cr_expect_eq(mem_cgroup_attach(NULL), 0);
+	cr_expect_eq(mem_cgroup_rmdir(b), 0);
+}
+
+static void *leave_a_behind(void *arg)
+{
+	cr_assert_eq(mem_cgroup_attach(a), 0);
+	kfree(kmalloc(100, GFP_KERNEL));
+	set_active_memcg(b);
+	return arg;
+}
+
+Test(group, a_home_is_let_go_by_a_thread_that_ends_elsewhere, .init = make)
+{
+	in_thread(leave_a_behind, NULL);
+	cr_expect_eq(mem_cgroup_usage(a), 0, "nothing stays in its stock");
+	cr_expect_eq(mem_cgroup_rmdir(a), 0);
+	cr_expect_eq(mem_cgroup_rmdir(b), 0);
+}
+
 /* A group that somebody is in cannot be removed, and trying harms nobody. */
 static struct mem_cgroup *busy;
 static bool stop;
@@ -209,6 +252,22 @@ static uint64_t bytes_of_slabs(struct mem_cgroup *memcg)
 
 	cr_assert_eq(mem_cgroup_stat(memcg, &stat), 0);
 	return stat.slab_bytes;
+}
+
+/* Who comes home collects what others freed there. */
+Test(group, a_home_is_tidied_up, .init = make)
+{
+	uint64_t before;
+
+	cr_assert_eq(mem_cgroup_attach(a), 0);
+	fill_a(NULL);
+	set_active_memcg(b);
+	in_thread(free_in_b, NULL);
+	before = bytes_of_slabs(a);
+	set_active_memcg(NULL);
+	cr_expect_lt(bytes_of_slabs(a), before / 2);
+	cr_expect_eq(live_bytes(a), 0);
+	cr_expect_eq(mem_cgroup_attach(NULL), 0);
 }
 
 /* ---- Empty slabs that are kept ------------------------------------------- */

@@ -58,8 +58,9 @@ struct mem_cgroup *mem_cgroup_create(struct mem_cgroup *parent, const char *name
  * charged nothing. The time it takes does not depend on the number of siblings.
  * May not be called in an RCU read section.
  *
- * Returns 0, -EBUSY while the group has children or threads inside, -ENODEV if
- * it is offline already, -EINVAL for the root and the process's group.
+ * Returns 0, -EBUSY while the group has children, or threads that are inside or
+ * that came from there, having it for their home, -ENODEV if it is offline already,
+ * -EINVAL for the root and the process's group.
  * Source: rmdir in a cgroup2 file system, mem_cgroup_css_offline().
  */
 int mem_cgroup_rmdir(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_rmdir);
