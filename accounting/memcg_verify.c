@@ -14,6 +14,12 @@
 #define VERIFY_TRIES	50
 #define VERIFY_PAUSE_US 200
 
+/*
+ * Between two rounds, times the round: who waits must get what we hold before we
+ * take it again, and on a busy machine it takes him a while to wake.
+ */
+#define VERIFY_THAW_US 100
+
 static void verify_objcg(struct obj_cgroup *objcg, void *arg)
 {
 	struct mem_cgroup_identity *sum = arg;
@@ -67,8 +73,11 @@ int mem_cgroup_verify(struct mem_cgroup *memcg, struct mem_cgroup_identity *iden
 
 	counters_own();
 	rcu_take_in_thread(); /* settle_fork() gives bytes back */
-	for (int i = 0; !agreed && i < VERIFY_ROUNDS; i++)
+	for (unsigned int i = 0; !agreed && i < VERIFY_ROUNDS; i++) {
+		if (i)
+			os_sleep_us(i * VERIFY_THAW_US);
 		agreed = verify_round(memcg, &sum);
+	}
 	if (identity)
 		*identity = sum;
 	return agreed ? 0 : -EUCLEAN;
