@@ -20,6 +20,7 @@ static struct lock meta_lock = LOCK_INIT(LOCK_RANK_META);
 static struct os_area area;
 static size_t area_used;
 static void *free_lists[META_LISTS];
+static size_t bytes_used; /* of what is handed out */
 
 static size_t meta_round(size_t size)
 {
@@ -53,6 +54,8 @@ void *meta_alloc(size_t size)
 	} else {
 		ptr = meta_carve(size);
 	}
+	if (ptr)
+		WRITE_ONCE(bytes_used, bytes_used + size);
 	unlock(&meta_lock);
 	return ptr;
 }
@@ -62,17 +65,24 @@ void meta_free(void *ptr, size_t size)
 	if (!ptr)
 		return;
 	size = meta_round(size);
-	if (size > META_LISTED)
-		return; /* only tables that doubled: bounded by the last one */
 	lock(&meta_lock);
-	*(void **)ptr = free_lists[size / 16];
-	free_lists[size / 16] = ptr;
+	WRITE_ONCE(bytes_used, bytes_used - size);
+	/* Others are tables that doubled, bounded by the last one: they are left. */
+	if (size <= META_LISTED) {
+		*(void **)ptr = free_lists[size / 16];
+		free_lists[size / 16] = ptr;
+	}
 	unlock(&meta_lock);
 }
 
 size_t meta_committed(void)
 {
 	return READ_ONCE(area.committed);
+}
+
+size_t meta_used(void)
+{
+	return READ_ONCE(bytes_used);
 }
 
 void meta_release_reserve(void)

@@ -20,6 +20,9 @@ void meta_free(void *ptr, size_t size);
 /* Bytes taken from the kernel, for statistics. */
 size_t meta_committed(void);
 
+/* Bytes handed out and not freed. */
+size_t meta_used(void);
+
 /* See os_area_release(). */
 void meta_release_reserve(void);
 

@@ -90,3 +90,20 @@ Test(meta, by_many_threads)
 		cr_expect_null(error, "%s", (char *)error);
 	}
 }
+
+Test(meta, used_is_what_was_handed_out)
+{
+	static const size_t sizes[] = {1, 16, 100, 4096, 5000, 100000};
+	void *blocks[6];
+	size_t used = meta_used(), bytes = 0;
+
+	for (int i = 0; i < 6; i++) {
+		cr_assert_not_null(blocks[i] = meta_alloc(sizes[i]));
+		bytes += sizes[i];
+		cr_expect_geq(meta_used() - used, bytes);
+		cr_expect_leq(meta_used() - used, bytes + (size_t)(i + 1) * 64);
+	}
+	for (int i = 0; i < 6; i++)
+		meta_free(blocks[i], sizes[i]);
+	cr_expect_eq(meta_used(), used);
+}

@@ -10,7 +10,8 @@
 
 #define DEFAULT_SECONDS 5
 
-static uint64_t end_ms; /* const after deadline_start() */
+static double seconds = DEFAULT_SECONDS; /* const after deadline_start() */
+static uint64_t end_ms;			 /* const while others run */
 
 static uint64_t now_ms(void)
 {
@@ -22,13 +23,16 @@ static uint64_t now_ms(void)
 
 void deadline_start(int argc, char **argv)
 {
-	double seconds = DEFAULT_SECONDS;
-
 	if (argc == 3 && !strcmp(argv[1], "--seconds"))
 		seconds = atof(argv[2]);
 	else
 		CHECK(argc == 1, "usage: %s [--seconds N]", argv[0]);
-	end_ms = now_ms() + (uint64_t)(seconds * 1000);
+	deadline_start_part(1);
+}
+
+void deadline_start_part(unsigned int parts)
+{
+	end_ms = now_ms() + (uint64_t)(seconds * 1000 / parts);
 }
 
 bool deadline_passed(void)

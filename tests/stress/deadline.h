@@ -8,4 +8,7 @@
 void deadline_start(int argc, char **argv);
 bool deadline_passed(void);
 
+/* Begins one of @parts equal parts of the time: its end is the deadline now. */
+void deadline_start_part(unsigned int parts);
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/stress/parcel.h"
 
+#include "alloc/base/compiler.h"
 #include "tests/stress/check.h"
 #include "tests/stress/pattern.h"
 
@@ -47,14 +48,14 @@ struct parcel *parcel_resize(struct random *random, struct parcel *parcel, size_
 {
 	size_t size = sizeof(*parcel) + random_size(random, largest);
 	struct parcel *resized;
+	size_t kept;
 
 	check(parcel);
 	resized = krealloc(parcel, size, GFP_KERNEL);
 	if (!resized)
 		return parcel;
-	if (size < resized->size)
-		resized->size = (uint32_t)size;
-	check(resized);
+	kept = min_t(size_t, min_t(size_t, size, resized->size) - sizeof(*resized), PATTERN_DENSE);
+	pattern_check(resized + 1, kept & ~7ul, resized->owner);
 	resized->size = (uint32_t)size;
 	pattern_fill(resized + 1, size - sizeof(*resized), resized->owner);
 	return resized;

@@ -6,7 +6,6 @@
 #include "tests/stress/check.h"
 
 /* Large blocks are written at their ends and here and there between. */
-#define DENSE_BYTES 512
 #define SPARSE_STEP 1024
 
 static uint64_t word_at(size_t at, uint64_t owner)
@@ -17,7 +16,7 @@ static uint64_t word_at(size_t at, uint64_t owner)
 /* The place after @at that is written, up to @size. */
 static size_t next_place(size_t at, size_t size)
 {
-	if (at < DENSE_BYTES || at + DENSE_BYTES + SPARSE_STEP >= size)
+	if (at < PATTERN_DENSE || at + PATTERN_DENSE + SPARSE_STEP >= size)
 		return at + sizeof(uint64_t);
 	return at + SPARSE_STEP;
 }

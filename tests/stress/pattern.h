@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Up to here every word is written, whatever the size. */
+#define PATTERN_DENSE 512
+
 void pattern_fill(void *block, size_t size, uint64_t owner);
 
 /* Aborts if anything else was written. */

@@ -5,6 +5,7 @@
 
 #include "accounting/obj_stock.h"
 #include "alloc/pages/page_run.h"
+#include "alloc/slab/heap.h"
 #include "tests/stress/check.h"
 
 #define WATCH_PAUSE_NS 20000000
@@ -50,12 +51,53 @@ static void check_no_dying_groups(void)
 	CHECK(used == online, "%u records, %u groups", used, online);
 }
 
+/* What heaps keep for speed goes back. */
+static void trim_own(struct rcu_head *head)
+{
+	(void)head;
+	if (current_heap != &heap_none)
+		heap_trim(current_heap, NULL);
+}
+
+static int trim_parked(struct mem_cgroup *memcg, void *arg)
+{
+	(void)arg;
+	for (struct heap *heap = memcg_first_heap(memcg); heap; heap = heap->next) {
+		if (!heap_borrow(heap))
+			continue;
+		heap_trim(heap, NULL);
+		heap_return(heap);
+	}
+	return 0;
+}
+
+static void count_slab(struct slab *slab, void *arg)
+{
+	(void)slab;
+	++*(unsigned int *)arg;
+}
+
+/* Threads have ended, but for this one and that of RCU callbacks. */
+static void check_no_slabs(void)
+{
+	static struct rcu_head head;
+	unsigned int slabs = 0;
+
+	call_rcu(&head, trim_own);
+	rcu_barrier();
+	trim_own(NULL);
+	mem_cgroup_walk(mem_cgroup_root(), trim_parked, NULL);
+	slab_for_each(count_slab, &slabs);
+	CHECK(slabs == 0, "%u slabs are left", slabs);
+}
+
 void quiet_end(void)
 {
 	struct mem_cgroup *root = mem_cgroup_root();
 	struct mem_cgroup_stat stat = {.size = sizeof(stat)};
 
 	rcu_barrier();
+	check_no_slabs();
 	quiet_verify(root);
 	memcg_drain_stocks(root);
 	quiet_verify(root);
