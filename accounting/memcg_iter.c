@@ -32,21 +32,7 @@
  * group before a leaf in pre-order is followed by what followed the leaf. Where
  * groups come and go all the time, no walk would ever get to the end otherwise.
  */
-#include "accounting/mem_cgroup.h"
-
-#define GENERATION_BITS 12
-#define DEAD_COUNT_BITS 30
-
-_Static_assert(COUNTERS_INDEX_BITS + GENERATION_BITS + DEAD_COUNT_BITS == 64, "one word");
-
-union iter {
-	uint64_t word;
-	struct {
-		uint64_t last_visited : COUNTERS_INDEX_BITS;
-		uint64_t generation : GENERATION_BITS;
-		uint64_t dead_count : DEAD_COUNT_BITS;
-	};
-};
+#include "accounting/memcg_iter.h"
 
 /* @next or the first behind it that is online, with a reference. RCU. */
 static struct mem_cgroup *get_online(struct mem_cgroup *next, struct mem_cgroup *root)
@@ -75,12 +61,13 @@ static struct mem_cgroup *own_step(struct mem_cgroup *root, struct mem_cgroup *p
 
 /* ---- A shared walk ------------------------------------------------------ */
 
-static struct mem_cgroup *find_next(struct mem_cgroup *root, union iter *old)
+struct mem_cgroup *memcg_iter_find(struct mem_cgroup *root, union memcg_iter *old)
 {
 	struct mem_cgroup *pos = NULL, *next;
 
 	rcu_read_lock();
-	old->word = load_acquire(&root->iter); /* pairs with try_advance() and step_back() */
+	old->word =
+		load_acquire(&root->iter); /* pairs with memcg_iter_try_advance() and step_back() */
 	if (old->last_visited)
 		pos = memcg_by_small_id(old->last_visited);
 	next = next_after(pos, root);
@@ -88,10 +75,9 @@ static struct mem_cgroup *find_next(struct mem_cgroup *root, union iter *old)
 	return next;
 }
 
-/* Whether the word was @old still, and the walk is at @next now, or over. */
-static bool try_advance(struct mem_cgroup *root, union iter old, struct mem_cgroup *next)
+bool memcg_iter_try_advance(struct mem_cgroup *root, union memcg_iter old, struct mem_cgroup *next)
 {
-	union iter new = old;
+	union memcg_iter new = old;
 
 	if (next) {
 		new.last_visited = memcg_small_id(next);
@@ -99,22 +85,22 @@ static bool try_advance(struct mem_cgroup *root, union iter old, struct mem_cgro
 		new.last_visited = 0;
 		new.generation++;
 	}
-	return cmpxchg_release(&root->iter, &old.word, new.word); /* pairs with find_next() */
+	return cmpxchg_release(&root->iter, &old.word, new.word); /* pairs with memcg_iter_find() */
 }
 
 static struct mem_cgroup *shared_step(struct mem_cgroup *root, bool first,
 				      struct mem_cgroup_reclaim_cookie *cookie)
 {
 	struct mem_cgroup *next;
-	union iter old;
+	union memcg_iter old;
 
 	for (;;) {
-		next = find_next(root, &old);
+		next = memcg_iter_find(root, &old);
 		if (!first && READ_ONCE(cookie->generation) != old.generation) {
 			mem_cgroup_put(next);
 			return NULL; /* the walk it took part in is over */
 		}
-		if (!try_advance(root, old, next)) {
+		if (!memcg_iter_try_advance(root, old, next)) {
 			mem_cgroup_put(next);
 			continue; /* raced */
 		}
@@ -156,14 +142,15 @@ static struct mem_cgroup *memcg_before(struct mem_cgroup *dead)
 /* The walk from @root steps back from @dead, if it is there, and is told. */
 static void step_back(struct mem_cgroup *root, struct mem_cgroup *dead)
 {
-	union iter new, old = {.word = READ_ONCE(root->iter)};
+	union memcg_iter new, old = {.word = READ_ONCE(root->iter)};
 
 	do {
 		new = old;
 		new.dead_count++;
 		if (old.last_visited == memcg_small_id(dead))
 			new.last_visited = root == dead ? 0 : memcg_small_id(memcg_before(dead));
-		/* Pairs with find_next(): who sees the new word sees that @dead is not online. */
+		/* Pairs with memcg_iter_find(): who sees the new word sees that @dead is not
+		 * online. */
 	} while (!cmpxchg_release(&root->iter, &old.word, new.word));
 }
 

@@ -224,6 +224,26 @@ Test(dying, nor_those_that_free_after_its_removal, .init = make_parents)
 	cr_expect_eq(stat_of(mem_cgroup_root()).object_bytes, others);
 }
 
+/* Whatever the stock has when the last one comes: it may be too much with that. */
+Test(dying, however_many_objects_there_were, .init = make_parents)
+{
+	void *objects[300];
+
+	for (size_t n = 1; n <= 300; n++) {
+		struct mem_cgroup *child = make(parent, "child");
+
+		set_active_memcg(child);
+		for (size_t i = 0; i < n; i++)
+			objects[i] = kmalloc(8192, GFP_KERNEL);
+		set_active_memcg(NULL);
+		remove_group(child);
+		for (size_t i = 0; i < n; i++)
+			kfree(objects[i]);
+		expect_counts(parent, 0, 0);
+		cr_assert_eq(mem_cgroup_usage(top), 0, "%zu", n);
+	}
+}
+
 static void *free_arg(void *arg)
 {
 	kfree(arg);

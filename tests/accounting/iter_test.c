@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "accounting/mem_cgroup.h"
+#include "accounting/memcg_iter.h"
 
 /*
  *	t - a - 1 - x
@@ -285,6 +285,97 @@ Test(iter, a_new_group_is_not_the_old_position, .init = make_tree)
 	cr_expect_str_eq(walk(t, &cookie, ALL), "b3cnew");
 }
 
+/* Up to the root of all, which is nobody's child. */
+Test(iter, so_does_the_walk_of_all, .init = make_tree)
+{
+	struct mem_cgroup_reclaim_cookie cookie;
+
+	cr_expect_str_eq(walk(NULL, &cookie, 7), "processta1x2"); /* the root has no name */
+	remove_group(g2);
+	rcu_barrier();
+	make(c, "new");
+	cr_expect_str_eq(walk(NULL, &cookie, ALL), "b3cnew");
+}
+
+/* ---- Between the halves of a step --------------------------------------- */
+
+/* What was found is removed, so the walk must not get there. */
+Test(iter, a_group_goes_while_it_is_found, .init = make_tree)
+{
+	struct mem_cgroup_reclaim_cookie cookie;
+	struct mem_cgroup *found;
+	union memcg_iter old;
+
+	cr_expect_str_eq(walk(t, &cookie, 6), "ta1x2b");
+	found = memcg_iter_find(t, &old);
+	cr_assert_eq(found, g3);
+	remove_group(g3);
+	cr_expect(!memcg_iter_try_advance(t, old, found));
+	mem_cgroup_put(found);
+	cr_expect_str_eq(walk(t, &cookie, ALL), "c");
+}
+
+Test(iter, another_group_goes_meanwhile, .init = make_tree)
+{
+	struct mem_cgroup_reclaim_cookie cookie;
+	struct mem_cgroup *found;
+	union memcg_iter old;
+
+	cr_expect_str_eq(walk(t, &cookie, 6), "ta1x2b");
+	found = memcg_iter_find(t, &old);
+	cr_assert_eq(found, g3);
+	remove_group(x);
+	cr_expect(!memcg_iter_try_advance(t, old, found), "it cannot know which one it was");
+	mem_cgroup_put(found);
+	cr_expect_str_eq(walk(t, &cookie, ALL), "3c");
+}
+
+Test(iter, the_position_goes_meanwhile, .init = make_tree)
+{
+	struct mem_cgroup_reclaim_cookie cookie;
+	struct mem_cgroup *found;
+	union memcg_iter old;
+
+	cr_expect_str_eq(walk(t, &cookie, 7), "ta1x2b3");
+	found = memcg_iter_find(t, &old);
+	cr_assert_eq(found, c);
+	remove_group(g3);
+	cr_expect(!memcg_iter_try_advance(t, old, found));
+	mem_cgroup_put(found);
+	cr_expect_str_eq(walk(t, &cookie, ALL), "c");
+}
+
+/* One of two gets it. A generation later the same step is another one. */
+Test(iter, another_walker_is_faster, .init = make_tree)
+{
+	struct mem_cgroup_reclaim_cookie cookie;
+	struct mem_cgroup *found;
+	union memcg_iter old;
+
+	cr_expect_str_eq(walk(t, &cookie, 3), "ta1");
+	found = memcg_iter_find(t, &old);
+	cr_assert_eq(found, x);
+	cr_expect_str_eq(walk(t, &cookie, 1), "x");
+	cr_expect(!memcg_iter_try_advance(t, old, found));
+	cr_expect_str_eq(walk(t, &cookie, ALL), "2b3c");
+	cr_expect_str_eq(walk(t, &cookie, 3), "ta1");
+	cr_expect(!memcg_iter_try_advance(t, old, found));
+	mem_cgroup_put(found);
+}
+
+/* The walk is over meanwhile, or has only just begun. */
+Test(iter, the_end_comes_once, .init = make_tree)
+{
+	struct mem_cgroup_reclaim_cookie cookie;
+	union memcg_iter old;
+
+	cr_expect_str_eq(walk(t, &cookie, 8), "ta1x2b3c");
+	cr_expect_null(memcg_iter_find(t, &old));
+	cr_expect_str_eq(walk(t, &cookie, 1), "t");
+	cr_expect(!memcg_iter_try_advance(t, old, NULL));
+	cr_expect_str_eq(walk(t, &cookie, ALL), "a1x2b3c");
+}
+
 /* ---- Shared, by threads ------------------------------------------------- */
 
 #define GROUPS	    2000
@@ -353,8 +444,10 @@ static bool enough;
 static void *come_and_go(void *arg)
 {
 	while (!__atomic_load_n(&enough, __ATOMIC_RELAXED)) {
-		struct mem_cgroup *other = make(arg, "other");
+		struct mem_cgroup *other = mem_cgroup_create(arg, "other");
 
+		if (!other) /* another thread's */
+			continue;
 		remove_group(make(other, "other"));
 		remove_group(other);
 	}
