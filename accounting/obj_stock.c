@@ -174,6 +174,9 @@ void obj_stocks_detach_all(struct obj_cgroup *objcg)
 
 /* ---- The owner ---------------------------------------------------------- */
 
+/* A stock may have grown since memcg_drain_idle_stocks() looked; atomic. */
+static bool some_grown;
+
 /* Who charges again what was just uncharged may hold more of it. stock->lock. */
 static void let_grow(struct obj_stock *stock)
 {
@@ -186,6 +189,7 @@ static void let_grow(struct obj_stock *stock)
 	if (now - stock->flushed_ms >= SWING_MS)
 		return;
 	set_most(stock, min_t(uint32_t, stock->most * 2, MEMCG_CHARGE_BATCH));
+	WRITE_ONCE(some_grown, true);
 	WRITE_ONCE(stock->swung_ms, now);
 }
 
@@ -446,11 +450,14 @@ bool memcg_drain_idle_stocks(void)
 	struct idle idle = {0};
 	struct mem_cgroup *pos;
 
-	if (!ACCOUNTING)
+	if (!ACCOUNTING || !READ_ONCE(some_grown)) /* there may be many groups */
 		return false;
+	WRITE_ONCE(some_grown, false);
 	lock(&cgroup_lock);
 	for_each_memcg (pos, &root_memcg)
 		memcg_for_each_objcg(pos, revoke_begin_idle, &idle);
+	if (idle.others)
+		WRITE_ONCE(some_grown, true);
 	if (idle.some && os_membarrier() == 0) /* as in memcg_drain_stocks() */
 		for_each_memcg (pos, &root_memcg)
 			memcg_for_each_objcg(pos, revoke_end_all, NULL);

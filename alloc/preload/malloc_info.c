@@ -39,9 +39,8 @@ EXPORT int malloc_trim(size_t pad)
 	size_t purged;
 
 	(void)pad;
-	if (current_task)
-		heap_trim(current_heap, NULL);
 	slab_init();
+	heaps_shrink();
 	purged = page_runs_purge();
 	errno = saved_errno;
 	return purged > 0;

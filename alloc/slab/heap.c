@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "alloc/base/message.h"
-#include "alloc/base/meta.h"
 #include "alloc/base/os.h"
+#include "alloc/pages/page_purger.h"
+#include "alloc/slab/heap_table.h"
 
 struct heap heap_none;
 
@@ -20,7 +21,7 @@ extern __thread struct cgslab_stock *cgslab_stock_1 __attribute__((alias("curren
  * list: so fork() finds heaps that are on their lists, and no others.
  */
 static struct lock heaps_lock = LOCK_INIT(LOCK_RANK_HEAPS);
-static struct heap *free_heaps; /* heaps_lock: of closed groups */
+static uint32_t nr_heaps; /* heaps_lock: that groups have */
 
 /* ---- The list of a group: memcg->heaps, bit 0 set once closed ----------- */
 
@@ -58,23 +59,28 @@ static bool heap_try_claim(struct heap *heap, struct task *owner)
 /* heaps_lock. */
 static struct heap *heap_alloc(void)
 {
-	struct heap *heap = free_heaps;
+	struct heap *heap = heap_table_get();
 
-	if (!heap)
-		return meta_alloc(sizeof(*heap));
-	free_heaps = heap->next;
+	if (heap && ++nr_heaps == HEAPS_MANY)
+		page_purger_want();
 	return heap;
+}
+
+/* The tables stay with it, empty. The owner, or whoever has closed it. */
+static void heap_forget_slots(struct heap *heap)
+{
+	memset(heap->slots, 0, sizeof(heap->slots));
+	if (heap->nr_extra)
+		memset(heap->extra_slots, 0, heap->nr_extra * sizeof(*heap->extra_slots));
 }
 
 /* ->owner stays HEAP_CLOSED: nobody claims it by an old hint. */
 static void heap_free(struct heap *heap)
 {
-	/* The tables stay with it, empty. */
-	for (uint32_t i = 0; i < heap->nr_extra; i++)
-		heap->extra_slots[i] = (struct heap_slot){0};
 	lock(&heaps_lock);
-	WRITE_ONCE(heap->next, free_heaps);
-	free_heaps = heap;
+	WRITE_ONCE(heap->memcg, NULL);
+	nr_heaps--;
+	heap_table_put(heap);
 	unlock(&heaps_lock);
 }
 
@@ -83,8 +89,9 @@ static void heap_init(struct heap *heap, struct mem_cgroup *memcg, struct task *
 	lock_init(&heap->lock, LOCK_RANK_HEAP);
 	WRITE_ONCE(heap->memcg, memcg);
 	heap->torn = false;
+	WRITE_ONCE(heap->left, 0);
 	obj_stock_attach(&heap->stock, memcg->objcg);
-	WRITE_ONCE(heap->owner, owner);
+	store_release(&heap->owner, owner); /* pairs with heaps_decay() */
 }
 
 static struct heap *heap_create(struct mem_cgroup *memcg, struct task *owner)
@@ -149,7 +156,9 @@ struct heap *heap_claim(struct mem_cgroup *memcg, struct task *owner)
 	struct heap *heap;
 
 	do {
-		for (heap = memcg_first_heap(memcg); heap; heap = READ_ONCE(heap->next))
+		/* From one that moves on meanwhile it is not far to the end. */
+		for (heap = memcg_first_heap(memcg); heap && READ_ONCE(heap->memcg) == memcg;
+		     heap = READ_ONCE(heap->next))
 			if (heap_claim_again(memcg, owner, heap))
 				return heap;
 		heap = heap_create(memcg, owner);
@@ -159,6 +168,7 @@ struct heap *heap_claim(struct mem_cgroup *memcg, struct task *owner)
 
 void heap_park(struct heap *heap)
 {
+	heap_note_left(heap);
 	/* Pairs with the acquire in heap_try_claim(). */
 	store_release(&heap->owner, HEAP_PARKED);
 }
@@ -168,9 +178,8 @@ bool heap_borrow(struct heap *heap)
 	return heap_try_claim(heap, HEAP_BORROWED);
 }
 
-void heap_return(struct heap *heap)
+static void park_and_collect(struct heap *heap)
 {
-	obj_stock_tell(&heap->stock);
 	/*
 	 * Pairs with heap_push_remote() and push_incoming(), each of which swaps,
 	 * and with heap_try_claim() after them: we see what came in, or who brought
@@ -178,6 +187,19 @@ void heap_return(struct heap *heap)
 	 */
 	__atomic_store_n(&heap->owner, HEAP_PARKED, __ATOMIC_SEQ_CST);
 	heap_collect_parked(heap);
+}
+
+void heap_return(struct heap *heap)
+{
+	obj_stock_tell(&heap->stock);
+	heap_note_left(heap);
+	park_and_collect(heap);
+}
+
+void heap_return_idle(struct heap *heap)
+{
+	WRITE_ONCE(heap->left, 0);
+	park_and_collect(heap);
 }
 
 void heaps_fork_prepare(void)
@@ -188,6 +210,49 @@ void heaps_fork_prepare(void)
 void heaps_fork_done(void)
 {
 	unlock(&heaps_lock);
+}
+
+void heaps_purge(void)
+{
+	lock(&heaps_lock);
+	heap_table_purge();
+	unlock(&heaps_lock);
+}
+
+/* ---- Leaving ------------------------------------------------------------ */
+
+/*
+ * False if the group is closed. cgroup_lock keeps those away who walk the list
+ * and need all of it; others find the heap without a group, and stop there.
+ */
+static bool memcg_drop_heap(struct mem_cgroup *memcg, struct heap *heap)
+{
+	struct heap *pos;
+	bool closed;
+
+	lock(&heaps_lock); /* against memcg_push_heap() */
+	pos = memcg_first_heap(memcg);
+	closed = READ_ONCE(memcg->heaps) & HEAPS_CLOSED;
+	if (!closed && pos == heap) {
+		store_release(&memcg->heaps, (uintptr_t)heap->next);
+	} else if (!closed) {
+		while (pos->next != heap)
+			pos = pos->next;
+		WRITE_ONCE(pos->next, heap->next);
+	}
+	unlock(&heaps_lock);
+	return !closed;
+}
+
+bool heap_leave(struct heap *heap)
+{
+	if (!memcg_drop_heap(heap->memcg, heap))
+		return false;
+	obj_stock_detach(&heap->stock);
+	heap_forget_slots(heap);
+	WRITE_ONCE(heap->owner, HEAP_CLOSED);
+	heap_free(heap);
+	return true;
 }
 
 /* ---- Offline ------------------------------------------------------------ */
@@ -240,7 +305,7 @@ bool memcg_close_heaps(struct mem_cgroup *memcg)
 bool memcg_has_owned_heap(struct mem_cgroup *memcg)
 {
 	for (struct heap *heap = memcg_first_heap(memcg); heap; heap = heap->next)
-		if ((uintptr_t)READ_ONCE(heap->owner) > (uintptr_t)HEAP_CLOSED)
+		if ((uintptr_t)READ_ONCE(heap->owner) > (uintptr_t)HEAP_PARKED)
 			return true;
 	return false;
 }
@@ -258,6 +323,7 @@ void memcg_release_heaps(struct mem_cgroup *memcg)
 
 		heap_disown_slabs(heap);
 		obj_stock_detach(&heap->stock);
+		heap_forget_slots(heap);
 		heap_free(heap);
 		heap = next;
 	}

@@ -11,6 +11,8 @@
  *     +-- heap_borrow() --> borrowed for a moment, by whoever collects,
  *     |                     shrinks or counts --> parked
  *     +-- memcg close ----> closed --> free, for another group
+ *     |                                ^
+ *     +-- heap_leave(): idle, and without slabs
  *
  * Each arrow from parked is one compare-and-swap of ->owner, so a group can be
  * entered, drained and closed without a lock. The owner uses freelists, stock
@@ -27,6 +29,7 @@
 #include "alloc/slab/remote.h"
 
 struct task;
+struct heap_chunk;
 
 /*
  * What a heap has of one cache. The freelist has objects of any of its slabs,
@@ -86,14 +89,16 @@ struct heap {
 	struct sheaf *incoming;	   /* atomic: objects passed on by other heaps */
 	int64_t incoming_objects;  /* atomic */
 	int64_t incoming_bytes;	   /* atomic */
-	struct mem_cgroup *memcg;  /* const while open */
-	struct heap *next;	   /* const while open: memcg->heaps */
+	struct mem_cgroup *memcg;  /* const while owned; NULL: of no group */
+	struct heap *next;	   /* memcg->heaps; heaps_lock and cgroup_lock to take out */
+	struct heap_chunk *chunk;  /* const while of a group; see heap_table.c */
+	uint32_t left;		   /* heaps_epoch when it was parked; 0: trimmed since */
 };
 
-/* Values of ->owner that are no task. */
-#define HEAP_PARKED   ((struct task *)0)
+/* Values of ->owner that are no task. What has no group reads as zero, perhaps. */
+#define HEAP_CLOSED   ((struct task *)0)
 #define HEAP_BORROWED ((struct task *)1)
-#define HEAP_CLOSED   ((struct task *)2)
+#define HEAP_PARKED   ((struct task *)2)
 
 /* Owns nothing: what a thread has before its first allocation. */
 extern struct heap heap_none;
@@ -127,6 +132,9 @@ bool heap_borrow(struct heap *heap);
  */
 void heap_return(struct heap *heap);
 
+/* The same, and it need not be looked at again before somebody has used it. */
+void heap_return_idle(struct heap *heap);
+
 void heaps_fork_prepare(void);
 void heaps_fork_done(void);
 
@@ -138,8 +146,66 @@ void memcg_release_heaps(struct mem_cgroup *memcg);
 /* Whether a thread is inside the group itself. cgroup_lock. */
 bool memcg_has_owned_heap(struct mem_cgroup *memcg);
 
-/* The group's heaps, one after the other; valid while the group is open. */
+/*
+ * The group's heaps, one after the other by ->next: with cgroup_lock, while the
+ * group is open. Without it a heap may move on to another group.
+ */
 struct heap *memcg_first_heap(const struct mem_cgroup *memcg);
+
+/* ---- Idle heaps; see heap_idle.c -------------------------------------------- */
+
+/* Moves on by HEAPS_EPOCH about twice a second, unless it is HEAPS_AT_REST. Atomic. */
+extern uint32_t heaps_epoch;
+
+#define HEAPS_AT_REST 1u
+#define HEAPS_EPOCH   2u
+
+/* Of so many heaps on it is worth a thread. */
+#define HEAPS_MANY 16
+
+void heaps_wake(void);
+
+/* The heap is about to be parked. Owner. */
+static __always_inline_fn void heap_note_left(struct heap *heap)
+{
+	uint32_t epoch = READ_ONCE(heaps_epoch);
+
+	WRITE_ONCE(heap->left, epoch);
+	if (unlikely(epoch & HEAPS_AT_REST))
+		heaps_wake();
+}
+
+/* Whether it is parked and keeps nothing that it could give back. */
+static inline bool heap_rests(const struct heap *heap)
+{
+	return READ_ONCE(heap->owner) == HEAP_PARKED && !READ_ONCE(heap->left);
+}
+
+/*
+ * A borrowed heap, with no slab and nothing on its way, leaves its group and is
+ * for others; false, and the heap is as it was, if the group is closed.
+ * cgroup_lock.
+ */
+bool heap_leave(struct heap *heap);
+
+/* The same, if it has no slab. */
+bool heap_leave_if_empty(struct heap *heap);
+
+/*
+ * Gives back what heaps keep that are parked for a while: for a thread that calls
+ * it a few times a second, until it returns false. The look itself is for tests.
+ */
+bool heaps_retire(void);
+bool heaps_retire_look(void);
+
+/* The same of all parked heaps, and of the calling thread's. */
+void heaps_shrink(void);
+
+/* Gives back the memory of heaps that no group has. */
+void heaps_purge(void);
+
+/* In the child of a fork. */
+void heaps_purger_lost(void);
 
 /* ---- Slabs of a heap ------------------------------------------------------- */
 

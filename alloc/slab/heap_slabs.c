@@ -376,6 +376,7 @@ void heap_collect_parked(struct heap *heap)
 	/* Again if more came in while it looked borrowed; see heap_return(). */
 	while (has_remote(heap) && heap_borrow(heap)) {
 		heap_collect_own(heap);
+		heap_note_left(heap); /* there may be nothing in it now */
 		__atomic_store_n(&heap->owner, HEAP_PARKED, __ATOMIC_SEQ_CST);
 	}
 }

@@ -4,6 +4,7 @@
 
 #include "alloc/slab/debug.h"
 #include "alloc/slab/heap_slabs.h"
+#include "alloc/slab/heap_table.h"
 
 /* An empty slab goes when so many looks have found it so: after half a second. */
 #define IDLE_LOOKS 6
@@ -131,27 +132,31 @@ static void decay_one(struct heap *heap, struct slab *slab, void *arg)
 		*more = true;
 }
 
-static bool heap_decay(struct heap *heap)
+static void decay_heap(struct heap *heap, void *arg)
 {
-	bool more = false;
+	bool *more = arg;
 
 	/* Also for who has nothing: pairs with may_keep(), see page_purger_run(). */
 	lock(&heap->lock);
-	heap_for_each_empty(heap, decay_one, &more);
+	heap_for_each_empty(heap, decay_one, more);
 	unlock(&heap->lock);
-	return more;
+}
+
+static void decay_unless_trimmed(struct heap *heap, void *arg)
+{
+	if (heap_rests(heap))
+		return;
+	lock(&cgroup_lock); /* it does not change its group, and is born */
+	if (load_acquire(&heap->owner) != HEAP_CLOSED) /* pairs with heap_init() */
+		decay_heap(heap, arg);
+	unlock(&cgroup_lock);
 }
 
 bool heaps_decay(void)
 {
-	struct mem_cgroup *memcg;
 	bool more = false;
 
-	lock(&cgroup_lock); /* no heap changes its group */
-	for_each_memcg (memcg, &root_memcg)
-		for (struct heap *heap = memcg_first_heap(memcg); heap; heap = heap->next)
-			more |= heap_decay(heap);
-	unlock(&cgroup_lock);
+	heap_table_for_each(decay_unless_trimmed, &more);
 	return more;
 }
 
@@ -190,7 +195,7 @@ void heap_disown_slabs(struct heap *heap)
 		os_pause(tries++);
 		lock(&heap->lock);
 	}
-	memset(heap->slots, 0, sizeof(heap->slots));
+	heap->empty_bytes = 0;
 	heap->empty_bytes = 0;
 	unlock(&heap->lock);
 }

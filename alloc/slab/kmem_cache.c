@@ -183,7 +183,8 @@ static void shrink_heap(struct heap *heap, struct kmem_cache *cache)
 		heap_trim(heap, cache);
 	} else if (heap_borrow(heap)) {
 		heap_trim(heap, cache);
-		heap_return(heap);
+		if (!heap_leave_if_empty(heap))
+			heap_return(heap);
 	} else {
 		heap_destroy_kept(heap, cache);
 	}
@@ -191,10 +192,14 @@ static void shrink_heap(struct heap *heap, struct kmem_cache *cache)
 
 static int shrink_heaps(struct mem_cgroup *memcg, void *arg)
 {
+	struct heap *heap, *next;
+
 	lock(&cgroup_lock); /* until then the heaps stay with their group */
-	if (memcg->online)
-		for (struct heap *heap = memcg_first_heap(memcg); heap; heap = heap->next)
-			shrink_heap(heap, arg);
+	heap = memcg->online ? memcg_first_heap(memcg) : NULL;
+	for (; heap; heap = next) {
+		next = heap->next; /* it may leave */
+		shrink_heap(heap, arg);
+	}
 	unlock(&cgroup_lock);
 	return 0;
 }

@@ -46,9 +46,10 @@ static bool memory_is_scarce(void)
 /* Returns whether something is left that may be idle later. */
 static bool decay(void)
 {
-	bool heaps = heaps_decay();
+	bool slabs = heaps_decay();
+	bool heaps = heaps_retire();
 
-	return memcg_drain_idle_stocks() || heaps;
+	return memcg_drain_idle_stocks() || slabs || heaps;
 }
 
 static void *purge(void *arg)
@@ -56,6 +57,8 @@ static void *purge(void *arg)
 	(void)arg;
 	/* Not our prctl(): the name of this thread makes no group. */
 	syscall(SYS_prctl, PR_SET_NAME, "cgslab-purge", 0, 0, 0);
+	task_none();
+	rcu_take_in_thread();
 	page_purger_run(decay);
 	store_release(&started, false); /* pairs with the swap in purger_start() */
 	return NULL;
@@ -124,5 +127,6 @@ void purger_lost(void)
 	process = getpid();
 	not_before = os_clock_ms() + RETRY_MS;
 	store_release(&started, false);
+	heaps_purger_lost();
 	page_purger_lost();
 }

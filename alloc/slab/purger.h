@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The thread that gives idle pages back while the program does nothing. It is
- * there only in a process that once had some megabytes of them, and is asleep
- * while there are none. It has no task, allocates nothing and does nothing that
- * liburcu would have to know it for.
+ * The thread that gives idle pages back while the program does nothing, and idle
+ * heaps. It is there only in a process that once had some megabytes of them, or
+ * some dozen heaps, and is asleep while there are none. It has no task.
  */
 #ifndef ALLOC_SLAB_PURGER_H
 #define ALLOC_SLAB_PURGER_H

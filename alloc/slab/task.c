@@ -138,8 +138,9 @@ static struct heap *task_claim(struct task *task, struct mem_cgroup *memcg)
 	heap = heap_claim(memcg, task);
 	if (!heap)
 		return NULL;
-	errno = saved_errno;
 	*hint = heap;
+	purger_start_in_alloc(); /* there may be many heaps, and nobody allocates */
+	errno = saved_errno;
 	return heap;
 }
 
@@ -280,6 +281,11 @@ static void give_all_back(struct heap *heap)
 {
 	heap_trim(heap, NULL);
 	obj_stock_settle(&heap->stock);
+}
+
+void task_none(void)
+{
+	task_ended = true;
 }
 
 static void task_exit(void *arg)

@@ -47,6 +47,9 @@ void task_choose_again(void);
 struct heap *task_begin_heap(void);
 void task_end_heap(struct heap *heap);
 
+/* The calling thread gets no task, ever: should it allocate, a heap is lent to it. */
+void task_none(void);
+
 /*
  * Takes the calling thread to @memcg for a moment, with a heap of that, without
  * leaving the group it is in: its heap there stays its own. Returns it, for
