@@ -5,7 +5,7 @@
  *
  *   what was done before call_rcu() happens before the callback,
  *   what was done in a read section happens before the callbacks of later
- *   grace periods,
+ *   grace periods, and before the return of later synchronize_rcu()s,
  *   the callbacks happen before the return of rcu_barrier().
  *
  * In other builds this file is empty.
@@ -72,6 +72,14 @@ IN_FRONT void urcu_bp_call_rcu(struct rcu_head *head, void (*fn)(struct rcu_head
 	deferred->fn = fn;
 	__tsan_release(deferred);
 	call(&deferred->head, run_deferred);
+}
+
+IN_FRONT void urcu_bp_synchronize_rcu(void)
+{
+	void (*synchronize)(void) = behind("urcu_bp_synchronize_rcu");
+
+	synchronize();
+	__tsan_acquire(&sections);
 }
 
 struct barrier {
