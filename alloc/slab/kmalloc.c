@@ -31,6 +31,7 @@ void *kmalloc_large(size_t size, size_t align, gfp_t gfp, bool *zeroed)
 	purger_start_in_alloc();
 	if (!span)
 		return slab_alloc_refused();
+	debug_alloc(span->start, 0); /* what is left there may be copied to an object */
 	if (zeroed)
 		*zeroed = is_zero;
 	return span->start;

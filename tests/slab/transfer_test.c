@@ -377,6 +377,28 @@ Test(transfer, short_of_one_page_only, .init = make)
 	cr_expect_eq(mem_cgroup_verify(top, NULL), 0);
 }
 
+#ifdef CGSLAB_DEBUG
+
+/* Where one lies after a free, it must not pass on the mark of the free. */
+Test(transfer, spans_do_not_look_freed, .init = make)
+{
+	enum { N = 200 };
+	void *blocks[N];
+
+	for (int i = 0; i < N; i++)
+		blocks[i] = alloc_in(a, 16384, 1);
+	for (int i = 0; i < N; i++)
+		kfree(blocks[i]);
+	cr_assert_eq(mem_cgroup_rmdir(a), 0);
+	for (int i = 0; i < N / 8; i++) {
+		uint64_t *span = kmalloc(KMALLOC_MAX_CACHE_SIZE + 1, GFP_KERNEL);
+
+		cr_assert_eq(span[1], 0);
+	}
+}
+
+#endif
+
 /* ---- Groups that go ------------------------------------------------------------------ */
 
 Test(transfer, from_a_group_that_was_removed, .init = make)
