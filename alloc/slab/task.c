@@ -372,10 +372,14 @@ void task_end_visit(struct heap *home)
 
 	if (heap == home)
 		return;
-	heap_pass_on(heap);
 	current_heap = home;
 	current_task->pinned--;
-	heap_return(heap);
+	if (heap->memcg == current_task->home) {
+		task_leave(current_task, heap);
+	} else {
+		heap_pass_on(heap);
+		heap_return(heap);
+	}
 }
 
 static int task_switch_home(struct task *task)

@@ -106,6 +106,26 @@ Test(transfer, where_the_caller_is, .init = make)
 	}
 }
 
+/* The thread is at home there, and elsewhere at work. */
+Test(transfer, to_the_callers_home, .init = make)
+{
+	void *block = alloc_in(a, 100, 1);
+
+	cr_assert_eq(mem_cgroup_attach(b), 0);
+	for (int i = 0; i < 3; i++) {
+		set_active_memcg(a);
+		cr_expect_eq(mem_cgroup_transfer(&block, b), 0);
+		cr_expect_eq(mem_cgroup_current(), a);
+		cr_expect_eq(mem_cgroup_rmdir(b), -EBUSY, "it is somebody's home");
+		cr_expect_eq(mem_cgroup_transfer(&block, a), 0);
+		set_active_memcg(NULL);
+		cr_expect_eq(mem_cgroup_current(), b);
+	}
+	cr_assert_eq(mem_cgroup_attach(NULL), 0);
+	cr_expect_eq(mem_cgroup_rmdir(b), 0);
+	cr_expect(is_filled(block, 1));
+}
+
 Test(transfer, there_and_back, .init = make)
 {
 	void *block = alloc_in(a, 100, 1), *span = alloc_in(a, SPAN, 2);
