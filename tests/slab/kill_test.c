@@ -97,6 +97,7 @@ Test(kill, all_it_has, .init = make)
 	cr_expect_null(mem_cgroup_lookup(top, "group"));
 	mem_cgroup_put(group);
 	mem_cgroup_put(below);
+	cr_expect_eq(mem_cgroup_nr_dying_descendants(top), 0, "at once");
 	cr_expect_eq(mem_cgroup_rmdir(top), 0, "no child is left");
 	mem_cgroup_put(top);
 }
