@@ -188,11 +188,11 @@ static bool task_free(struct task *task)
 
 	for (int i = 0; i < TASK_STOCKS; i++)
 		obj_stock_detach(&task->stocks[i]);
-	mem_cgroup_put(task->home);
 	lock(&task_list_lock);
 	list_del_init(&task->list);
 	last = list_empty(&task_list);
 	unlock(&task_list_lock);
+	mem_cgroup_put(task->home); /* is_home() does not find it any more */
 	meta_free(task, sizeof(*task));
 	return last;
 }

@@ -2,7 +2,8 @@
 /*
  * Groups come and go at random depths while others walk the tree, alone and in
  * shared walks, break off, and stop in the middle for a while. Objects outlive
- * their groups, so that some are dying. In the end everything is freed.
+ * their groups, so that some are dying, and threads move from one to the other. In
+ * the end everything is freed.
  */
 #include <errno.h>
 #include <sched.h>
@@ -197,6 +198,29 @@ static void walk_somewhere(unsigned int place, struct random *random)
 	}
 }
 
+/* ---- Living there --------------------------------------------------------- */
+
+/* Moves house, and ends wherever it is then. */
+static void settle(unsigned int place, struct random *random)
+{
+	(void)place;
+	for (int i = 0; i < 10; i++) {
+		struct mem_cgroup *memcg = find(random);
+		int err;
+
+		if (!memcg)
+			continue;
+		err = mem_cgroup_attach(memcg);
+		CHECK(!err || err == -ENODEV, "attach: %d", err);
+		if (!err) {
+			kfree(kmalloc(100, GFP_KERNEL));
+			CHECK(mem_cgroup_populated(memcg), "a thread lives there");
+			CHECK(mem_cgroup_populated(top), "and so above");
+		}
+		mem_cgroup_put(memcg);
+	}
+}
+
 /* ---- The end -------------------------------------------------------------- */
 
 static void remove_all(struct mem_cgroup *root)
@@ -230,11 +254,9 @@ static void check_visits(void)
 
 int main(int argc, char **argv)
 {
-	static const struct crew crews[] = {{3, come_and_go},
-					    {2, walk_alone},
-					    {4, walk_together},
-					    {2, walk_somewhere},
-					    {0, NULL}};
+	static const struct crew crews[] = {{3, come_and_go},	{2, walk_alone},
+					    {4, walk_together}, {2, walk_somewhere},
+					    {1, settle},	{0, NULL}};
 	uint64_t structs = memcg_nr_structs();
 
 	deadline_start(argc, argv);
