@@ -227,6 +227,7 @@ struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages, siz
 	}
 	span_set_pages(span, npages);
 	span->moved = false;
+	span->moved_at = 0;
 	span->objcg = objcg;
 	span->cache = &kmalloc_caches[0]; /* never NULL, for who looks in passing */
 	span->size = 0;

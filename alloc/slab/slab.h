@@ -50,7 +50,10 @@ struct slab {
 	uintptr_t owner;
 	struct heap_slot *slot; /* const: its heap's, of its cache; kmalloc's only */
 	void *free;		/* owner; with heap->lock for others */
-	uint32_t countdown;	/* owner's frees until slab_event() */
+	union {
+		uint32_t countdown; /* owner's frees until slab_event() */
+		uint32_t moved_at;  /* a span's: pages when it last had to move; its user */
+	};
 	union {
 		uint32_t reserve;  /* owner, heap->lock */
 		uint32_t capacity; /* a span's: pages of its run; its user */

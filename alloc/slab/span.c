@@ -5,8 +5,10 @@
  *
  * A span that has to move for its growth will grow again, so its new run is
  * twice as long as needed. What it does not use yet is address space alone:
- * not charged, not resident. Long spans move their page tables instead of
- * their bytes; each such move costs the kernel a mapping, so it must be rare.
+ * not charged, not resident. Where it is resident already, it stays free
+ * behind the span, which may grow into it if nobody else has taken it by then.
+ * Long spans move their page tables instead of their bytes; each such move
+ * costs the kernel a mapping, so it must be rare.
  */
 #include <errno.h>
 #include <string.h>
@@ -36,8 +38,17 @@ static void span_shrink(struct slab *span, size_t npages)
 	span->capacity = (uint32_t)npages;
 }
 
-/* A run for @npages and for growth; what is beyond them is not resident. */
-static char *run_with_room(size_t npages, size_t *capacity, bool *zeroed)
+/*
+ * Whether room for growth is worth a purge: what was left free behind the span
+ * the last time others have taken. So it is not copied at each growth.
+ */
+static bool wants_room_of_its_own(const struct slab *span, size_t npages)
+{
+	return npages < 2 * (size_t)span->moved_at;
+}
+
+/* A run for @npages and for growth; what is beyond them is not resident, or not its own. */
+static char *run_with_room(struct slab *span, size_t npages, size_t *capacity, bool *zeroed)
 {
 	char *start;
 
@@ -47,8 +58,14 @@ static char *run_with_room(size_t npages, size_t *capacity, bool *zeroed)
 		*capacity = npages;
 		start = page_run_alloc(npages, 0, zeroed);
 	}
-	if (start && !*zeroed && *capacity > npages)
+	if (!start || *zeroed || *capacity == npages)
+		return start;
+	if (wants_room_of_its_own(span, npages)) {
 		os_purge(start + (npages << PAGE_SHIFT), (*capacity - npages) << PAGE_SHIFT);
+	} else {
+		page_run_free(start + (npages << PAGE_SHIFT), *capacity - npages);
+		*capacity = npages;
+	}
 	return start;
 }
 
@@ -69,7 +86,7 @@ static int move_content(struct slab *span, char **new, size_t npages, size_t *ca
 		if (!err)
 			return true;
 		if (err == -EFAULT)
-			*new = run_with_room(npages, capacity, &zeroed);
+			*new = run_with_room(span, npages, capacity, &zeroed);
 	}
 	if (!*new)
 		return -ENOMEM;
@@ -83,7 +100,7 @@ static int span_move(struct slab *span, size_t npages)
 	size_t capacity;
 	bool zeroed;
 	char *old = span->start;
-	char *new = run_with_room(npages, &capacity, &zeroed);
+	char *new = run_with_room(span, npages, &capacity, &zeroed);
 	int moved = new ? move_content(span, &new, npages, &capacity, zeroed) : -ENOMEM;
 
 	if (moved < 0)
@@ -92,6 +109,7 @@ static int span_move(struct slab *span, size_t npages)
 	free_pages(span, old, span->capacity);
 	span->start = new;
 	span->moved = (uint8_t)moved;
+	span->moved_at = (uint32_t)npages;
 	span->capacity = (uint32_t)capacity;
 	page_map_set(new, PAGE_SIZE, (uint32_t)(span - slab_table));
 	return 0;

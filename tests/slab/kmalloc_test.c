@@ -5,11 +5,15 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <urcu-bp.h>
 
 #include <cgslab/memcg.h>
 #include <cgslab/slab.h>
+
+#include "alloc/base/os.h"
+#include "alloc/pages/page_run.h"
 
 static bool is_zero(const char *block, size_t size)
 {
@@ -254,6 +258,60 @@ Test(krealloc, spans_grow_by_the_difference, .init = enter)
 	block = krealloc(block, 3 << 20, GFP_KERNEL);
 	cr_assert_not_null(block, "there is room for the difference");
 	cr_expect_eq(live_bytes(), ksize(block) + ksize(behind));
+}
+
+static size_t pages_used(void)
+{
+	struct page_run_stats stats;
+
+	page_runs_stats(&stats);
+	return stats.used;
+}
+
+static size_t pages(size_t bytes)
+{
+	return bytes >> PAGE_SHIFT;
+}
+
+#define SPAN_SIZE (256ul << 10)
+
+/* Pages that may be resident are nobody's until they are grown into: so they decay. */
+Test(krealloc, room_that_is_resident_stays_free, .init = enter)
+{
+	void *idle = kmalloc(32 * SPAN_SIZE, GFP_KERNEL);
+	char *block = kmalloc(SPAN_SIZE, GFP_KERNEL), *first;
+	void *behind = kmalloc(SPAN_SIZE, GFP_KERNEL);
+	size_t used = pages_used();
+
+	cr_assert(block && behind);
+	kfree(idle);
+	first = block = krealloc(block, 2 * SPAN_SIZE, GFP_KERNEL);
+	for (size_t n = 3; n <= 16; n++) {
+		block = krealloc(block, n * SPAN_SIZE, GFP_KERNEL);
+		cr_expect_eq(block, first, "nothing was in the way");
+		cr_expect_eq(pages_used() + pages(33 * SPAN_SIZE), used + pages(n * SPAN_SIZE));
+	}
+}
+
+Test(krealloc, who_is_always_in_the_way_is_so_twice_a_doubling, .init = enter)
+{
+	void *idle = kmalloc(512 * SPAN_SIZE, GFP_KERNEL);
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), size = SPAN_SIZE;
+	char *block = kmalloc(size, GFP_KERNEL), *moved;
+	int moves = 0;
+
+	kmalloc(SPAN_SIZE, GFP_KERNEL);
+	kfree(idle);
+	for (; size < 8 * SPAN_SIZE; size += page) {
+		block[size - 1] = (char)moves;
+		moved = krealloc(block, size + page, GFP_KERNEL);
+		cr_expect_eq(moved[size - 1], (char)moves);
+		moves += moved != block;
+		block = moved;
+		cr_assert_not_null(kmalloc(KMALLOC_MAX_CACHE_SIZE + 1, GFP_KERNEL));
+	}
+	cr_expect_leq(moves, 2 * 3 + 1);
+	cr_expect_geq(moves, 3, "it was in the way of nothing");
 }
 
 /* ---- RCU ------------------------------------------------------------------ */
