@@ -5,7 +5,8 @@
  *
  * Names and meanings follow include/linux/slab.h. All functions may be called
  * from any thread, also inside an RCU read section, but not from a signal
- * handler. An object may be freed by any thread, whatever group it is in: the
+ * handler, unless it is known not to interrupt the library, as one that runs
+ * in raise() or sigsuspend(). An object may be freed by any thread, whatever group it is in: the
  * bytes go back to the group that was charged.
  *
  * An object is charged the size of its slot (ksize()), a block larger than
