@@ -74,7 +74,7 @@ static bool free_away(struct heap *heap, struct slab *slab, void *object)
 		return false;
 	if (away->heap != to && !heap_begin_away(heap, to))
 		return false;
-	if (heap_free_away(away, object, slab->size))
+	if (heap_free_away(away, slab, object))
 		heap_pass_on_one(heap, away);
 	return true;
 }
@@ -166,7 +166,7 @@ void slab_free_slow(struct slab *slab, void *object, const char *caller)
 	}
 	debug_free(slab, object, caller);
 	too_much = obj_stock_credit(&heap->stock, slab->size);
-	full = heap_free_away(away, object, slab->size);
+	full = heap_free_away(away, slab, object);
 	if (unlikely(full || too_much))
 		pass_on_and_flush(heap, away, full, too_much);
 }

@@ -65,7 +65,7 @@ struct sheaf {
 	struct sheaf *next; /* heap->incoming */
 	uint32_t nr;
 	uint32_t bytes;
-	void *objects[SHEAF_OBJECTS];
+	uint64_t objects[SHEAF_OBJECTS]; /* see sheaf_entry() */
 };
 
 struct heap {
@@ -94,6 +94,8 @@ struct heap {
 	struct heap_chunk *chunk;  /* const while of a group; see heap_table.c */
 	uint32_t left;		   /* heaps_epoch when it was parked; 0: trimmed since */
 };
+
+_Static_assert(sizeof(struct heap) < 1ul << 16, "a slot's offset fits into a sheaf_entry()");
 
 /* Values of ->owner that are no task. What has no group reads as zero, perhaps. */
 #define HEAP_CLOSED   ((struct task *)0)
@@ -276,6 +278,30 @@ static __always_inline_fn struct heap_away *heap_away_for(struct heap *heap, con
 }
 
 /*
+ * An object and where its slot is in its heap: so its owner need not look at the
+ * slab. Addresses of user space have 48 bits.
+ */
+#define SHEAF_SLOT_SHIFT 48
+
+static __always_inline_fn uint64_t sheaf_entry(const struct heap *heap, const struct slab *slab,
+					       const void *object)
+{
+	size_t slot = (size_t)((const char *)slab->slot - (const char *)heap);
+
+	return (uint64_t)slot << SHEAF_SLOT_SHIFT | (uintptr_t)object;
+}
+
+static inline void *sheaf_object(uint64_t entry)
+{
+	return (void *)(entry & ((1ull << SHEAF_SLOT_SHIFT) - 1));
+}
+
+static inline struct heap_slot *sheaf_slot(struct heap *heap, uint64_t entry)
+{
+	return (struct heap_slot *)((char *)heap + (entry >> SHEAF_SLOT_SHIFT));
+}
+
+/*
  * Makes ready for objects of @to, another heap of the group, and passes on what
  * is in the way. Owner; no lock is held. False without memory.
  */
@@ -285,13 +311,14 @@ bool heap_begin_away(struct heap *heap, struct heap *to);
  * An object of the heap that @away is for. Returns whether it is to be passed on.
  * Owner.
  */
-static __always_inline_fn bool heap_free_away(struct heap_away *away, void *object, uint32_t size)
+static __always_inline_fn bool heap_free_away(struct heap_away *away, const struct slab *slab,
+					      void *object)
 {
 	struct sheaf *sheaf = away->sheaf;
 	uint32_t nr = sheaf->nr;
 
-	sheaf->objects[nr] = object;
-	sheaf->bytes += size;
+	sheaf->objects[nr] = sheaf_entry(away->heap, slab, object);
+	sheaf->bytes += slab->size;
 	store_release(&sheaf->nr, nr + 1); /* a fork may come in between */
 	return nr + 1 == SHEAF_OBJECTS || sheaf->bytes >= SHEAF_BYTES;
 }

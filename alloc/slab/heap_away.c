@@ -72,7 +72,8 @@ void heap_collect_incoming(struct heap *heap)
 	for (; sheaf; sheaf = next) {
 		next = sheaf->next;
 		for (uint32_t i = 0; i < sheaf->nr; i++)
-			heap_take_back(heap, slab_of(sheaf->objects[i]), sheaf->objects[i]);
+			heap_take_back(heap, sheaf_slot(heap, sheaf->objects[i]),
+				       sheaf_object(sheaf->objects[i]));
 		atomic_sub(&heap->incoming_objects, sheaf->nr);
 		atomic_sub(&heap->incoming_bytes, sheaf->bytes);
 		meta_free(sheaf, sizeof(*sheaf));
@@ -102,6 +103,6 @@ void heap_recover_away(struct heap *heap)
 			continue;
 		sheaf->bytes = 0;
 		for (uint32_t n = 0; n < sheaf->nr; n++)
-			sheaf->bytes += slab_of(sheaf->objects[n])->size;
+			sheaf->bytes += slab_of(sheaf_object(sheaf->objects[n]))->size;
 	}
 }

@@ -266,17 +266,15 @@ static void free_to_slab(struct heap *heap, struct slab *slab, void *object, uns
 		heap_slab_update_place(heap, slab, slab_used(slab));
 }
 
-void heap_take_back(struct heap *heap, struct slab *slab, void *object)
+void heap_take_back(struct heap *heap, struct heap_slot *slot, void *object)
 {
-	struct heap_slot *slot = slab->slot;
-
 	/* From the freelist of a parked heap nobody takes it for long. */
 	if (slot->room > 0 && READ_ONCE(heap->owner) != HEAP_BORROWED) {
 		object_set_next(object, 0, slot->freelist);
 		slot->freelist = object;
 		slot->room--;
 	} else {
-		free_to_slab(heap, slab, object, 0);
+		free_to_slab(heap, slab_of(object), object, 0);
 	}
 }
 

@@ -41,7 +41,7 @@ void heap_destroy_idle(struct heap *heap, struct slab *slab);
 struct slab *heap_take_partial(struct heap *heap, struct heap_slot *slot);
 
 /* An object that was freed elsewhere, to its freelist or slab. */
-void heap_take_back(struct heap *heap, struct slab *slab, void *object);
+void heap_take_back(struct heap *heap, struct heap_slot *slot, void *object);
 
 /* Takes in what other heaps have passed on. */
 void heap_collect_incoming(struct heap *heap);
