@@ -196,6 +196,5 @@ void heap_disown_slabs(struct heap *heap)
 		lock(&heap->lock);
 	}
 	heap->empty_bytes = 0;
-	heap->empty_bytes = 0;
 	unlock(&heap->lock);
 }

@@ -234,7 +234,7 @@ Test(idle_heap, is_for_others)
 		cr_assert_eq(heaps(groups[i]), 1);
 	pass_time();
 	for (int i = 0; i < GROUPS; i++)
-		cr_assert_eq(heaps(groups[i]), 1 - i % 2, "group %d", i);
+		cr_assert_eq(heaps(groups[i]), i % 2 ? 0u : 1u, "group %d", i);
 	cr_expect_eq(mem_cgroup_verify(mem_cgroup_root(), NULL), 0);
 }
 
