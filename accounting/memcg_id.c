@@ -17,7 +17,7 @@
 #include "accounting/mem_cgroup.h"
 #include "alloc/base/meta.h"
 
-#define CHUNK_BITS 7
+#define CHUNK_BITS 9
 #define CHUNKS	   (1ul << (COUNTERS_INDEX_BITS - CHUNK_BITS))
 
 struct chunk {
