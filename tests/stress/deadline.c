@@ -23,10 +23,11 @@ static uint64_t now_ms(void)
 
 void deadline_start(int argc, char **argv)
 {
-	if (argc == 3 && !strcmp(argv[1], "--seconds"))
-		seconds = atof(argv[2]);
-	else
-		CHECK(argc == 1, "usage: %s [--seconds N]", argv[0]);
+	for (int i = 1; i < argc; i += 2) {
+		CHECK(i + 1 < argc && !strcmp(argv[i], "--seconds"), "usage: %s [--seconds N]",
+		      argv[0]);
+		seconds = atof(argv[i + 1]);
+	}
 	deadline_start_part(1);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How long a stress program runs: --seconds N, 5 without. */
+/* How long a stress program runs: --seconds N, the last of them; 5 without. */
 #ifndef TESTS_STRESS_DEADLINE_H
 #define TESTS_STRESS_DEADLINE_H
 
