@@ -77,6 +77,7 @@ static void heap_forget_slots(struct heap *heap)
 /* ->owner stays HEAP_CLOSED: nobody claims it by an old hint. */
 static void heap_free(struct heap *heap)
 {
+	heap_note_claimed(heap);
 	lock(&heaps_lock);
 	WRITE_ONCE(heap->memcg, NULL);
 	nr_heaps--;
@@ -89,7 +90,7 @@ static void heap_init(struct heap *heap, struct mem_cgroup *memcg, struct task *
 	lock_init(&heap->lock, LOCK_RANK_HEAP);
 	WRITE_ONCE(heap->memcg, memcg);
 	heap->torn = false;
-	WRITE_ONCE(heap->left, 0);
+	WRITE_ONCE(heap->left, HEAPS_EPOCH);
 	obj_stock_attach(&heap->stock, memcg->objcg);
 	store_release(&heap->owner, owner); /* pairs with heaps_decay() */
 }
@@ -133,6 +134,7 @@ bool heap_claim_again(struct mem_cgroup *memcg, struct task *owner, struct heap 
 		heap_park(heap);
 		return false;
 	}
+	heap_note_claimed(heap);
 	/* At once: the fast paths do not ask. */
 	if (unlikely(heap->torn))
 		heap_recover(heap);
@@ -198,7 +200,7 @@ void heap_return(struct heap *heap)
 
 void heap_return_idle(struct heap *heap)
 {
-	WRITE_ONCE(heap->left, 0);
+	heap_rest(heap);
 	park_and_collect(heap);
 }
 

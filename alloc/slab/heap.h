@@ -90,9 +90,9 @@ struct heap {
 	int64_t incoming_objects;  /* atomic */
 	int64_t incoming_bytes;	   /* atomic */
 	struct mem_cgroup *memcg;  /* const while owned; NULL: of no group */
+	uint32_t left;		   /* heaps_epoch when it was parked; 0: it rests */
 	struct heap *next;	   /* memcg->heaps; heaps_lock and cgroup_lock to take out */
 	struct heap_chunk *chunk;  /* const while of a group; see heap_table.c */
-	uint32_t left;		   /* heaps_epoch when it was parked; 0: trimmed since */
 };
 
 _Static_assert(sizeof(struct heap) < 1ul << 16, "a slot's offset fits into a sheaf_entry()");
@@ -167,20 +167,29 @@ extern uint32_t heaps_epoch;
 
 void heaps_wake(void);
 
+/*
+ * A heap rests when it was trimmed and nobody has had it since: those who look for
+ * what can be given back pass it by. Its owner.
+ */
+void heap_rest(struct heap *heap);
+void heap_stir(struct heap *heap);
+
+/* Somebody has it now. Owner. */
+static __always_inline_fn void heap_note_claimed(struct heap *heap)
+{
+	if (unlikely(!READ_ONCE(heap->left)))
+		heap_stir(heap);
+}
+
 /* The heap is about to be parked. Owner. */
 static __always_inline_fn void heap_note_left(struct heap *heap)
 {
 	uint32_t epoch = READ_ONCE(heaps_epoch);
 
+	heap_note_claimed(heap);
 	WRITE_ONCE(heap->left, epoch);
 	if (unlikely(epoch & HEAPS_AT_REST))
 		heaps_wake();
-}
-
-/* Whether it is parked and keeps nothing that it could give back. */
-static inline bool heap_rests(const struct heap *heap)
-{
-	return READ_ONCE(heap->owner) == HEAP_PARKED && !READ_ONCE(heap->left);
 }
 
 /*

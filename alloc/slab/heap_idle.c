@@ -114,7 +114,7 @@ static void decay_one(struct heap *heap, void *arg)
 	if (READ_ONCE(heap->owner) != HEAP_PARKED)
 		return;
 	left = READ_ONCE(heap->left);
-	if (!left) /* nothing happened since it was trimmed */
+	if (!left) /* it has come to rest just now */
 		return;
 	if (decay->epoch - left < 2 * HEAPS_EPOCH) {
 		decay->waits = true;
@@ -137,7 +137,7 @@ bool heaps_retire_look(void)
 	if (!decay.epoch) /* 0 stands for trimmed */
 		decay.epoch = HEAPS_EPOCH;
 	WRITE_ONCE(heaps_epoch, decay.epoch);
-	heap_table_for_each(decay_one, &decay);
+	heap_table_for_each_stirring(decay_one, &decay);
 	purge_table(&decay);
 	if (decay.waits || decay.gave)
 		return true;

@@ -10,6 +10,7 @@
 struct heap_chunk {
 	uint64_t free;	    /* heaps_lock; read bare to skip them */
 	uint64_t fresh;	    /* heaps_lock: of the free ones, not touched since they were purged */
+	uint64_t resting;   /* atomic: of the others, see heap_rest() */
 	struct heap *heaps; /* const */
 	struct heap_chunk *next;      /* const: all_chunks */
 	struct heap_chunk *next_free; /* heaps_lock: free_chunks */
@@ -17,6 +18,23 @@ struct heap_chunk {
 
 static struct heap_chunk *all_chunks;  /* heaps_lock to add; read without */
 static struct heap_chunk *free_chunks; /* heaps_lock: those with free heaps */
+
+static uint64_t bit_of(const struct heap *heap)
+{
+	return 1ull << (heap - heap->chunk->heaps);
+}
+
+void heap_rest(struct heap *heap)
+{
+	WRITE_ONCE(heap->left, 0);
+	__atomic_fetch_or(&heap->chunk->resting, bit_of(heap), __ATOMIC_RELAXED);
+}
+
+void heap_stir(struct heap *heap)
+{
+	WRITE_ONCE(heap->left, HEAPS_EPOCH);
+	__atomic_fetch_and(&heap->chunk->resting, ~bit_of(heap), __ATOMIC_RELAXED);
+}
 
 static struct heap_chunk *add_chunk(void)
 {
@@ -62,13 +80,12 @@ struct heap *heap_table_get(void)
 void heap_table_put(struct heap *heap)
 {
 	struct heap_chunk *chunk = heap->chunk;
-	size_t i = (size_t)(heap - chunk->heaps);
 
 	if (!chunk->free) {
 		chunk->next_free = free_chunks;
 		free_chunks = chunk;
 	}
-	WRITE_ONCE(chunk->free, chunk->free | 1ull << i);
+	WRITE_ONCE(chunk->free, chunk->free | bit_of(heap));
 }
 
 /* The whole pages of the kernel in the memory of heaps @from to @to. */
@@ -118,11 +135,25 @@ void heap_table_purge(void)
 			purge_chunk(chunk);
 }
 
+static void for_each(struct heap_chunk *chunk, uint64_t heaps,
+		     void (*fn)(struct heap *heap, void *arg), void *arg)
+{
+	for (; heaps; heaps &= heaps - 1)
+		fn(&chunk->heaps[__builtin_ctzll(heaps)], arg);
+}
+
 void heap_table_for_each(void (*fn)(struct heap *heap, void *arg), void *arg)
 {
 	struct heap_chunk *chunk = load_acquire(&all_chunks);
 
 	for (; chunk; chunk = chunk->next)
-		for (uint64_t used = ~READ_ONCE(chunk->free); used; used &= used - 1)
-			fn(&chunk->heaps[__builtin_ctzll(used)], arg);
+		for_each(chunk, ~READ_ONCE(chunk->free), fn, arg);
+}
+
+void heap_table_for_each_stirring(void (*fn)(struct heap *heap, void *arg), void *arg)
+{
+	struct heap_chunk *chunk = load_acquire(&all_chunks);
+
+	for (; chunk; chunk = chunk->next)
+		for_each(chunk, ~(READ_ONCE(chunk->free) | READ_ONCE(chunk->resting)), fn, arg);
 }

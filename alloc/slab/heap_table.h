@@ -4,7 +4,7 @@
  * remembers a heap may always look at it. One that no group has reads as closed,
  * be its pages with the kernel or not.
  *
- * The functions want heaps_lock, but for the one that says otherwise.
+ * The functions want heaps_lock, but for those that say otherwise.
  */
 #ifndef ALLOC_SLAB_HEAP_TABLE_H
 #define ALLOC_SLAB_HEAP_TABLE_H
@@ -22,5 +22,8 @@ void heap_table_purge(void);
 
 /* Calls @fn for each heap that a group has, or had a moment ago. Any thread, no lock. */
 void heap_table_for_each(void (*fn)(struct heap *heap, void *arg), void *arg);
+
+/* The same, but for heaps that rest. */
+void heap_table_for_each_stirring(void (*fn)(struct heap *heap, void *arg), void *arg);
 
 #endif

@@ -142,10 +142,8 @@ static void decay_heap(struct heap *heap, void *arg)
 	unlock(&heap->lock);
 }
 
-static void decay_unless_trimmed(struct heap *heap, void *arg)
+static void decay_if_born(struct heap *heap, void *arg)
 {
-	if (heap_rests(heap))
-		return;
 	lock(&cgroup_lock); /* it does not change its group, and is born */
 	if (load_acquire(&heap->owner) != HEAP_CLOSED) /* pairs with heap_init() */
 		decay_heap(heap, arg);
@@ -156,7 +154,7 @@ bool heaps_decay(void)
 {
 	bool more = false;
 
-	heap_table_for_each(decay_unless_trimmed, &more);
+	heap_table_for_each_stirring(decay_if_born, &more);
 	return more;
 }
 
