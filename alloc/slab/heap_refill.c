@@ -104,6 +104,7 @@ static int refill_locked(struct heap *heap, struct kmem_cache *cache, struct sla
 			if (!slot->freelist && (*slab)->carved < (*slab)->nr)
 				break;
 		} else if (!heap_reuse_empty(heap, slot)) {
+			heap_flush_idle(heap); /* rather than to grow by as much */
 			err = add_slab(heap, cache);
 		}
 	}
@@ -121,7 +122,6 @@ int heap_refill(struct heap *heap, struct kmem_cache *cache)
 	lock(&heap->lock);
 	if (unlikely(!heap_has_slot(heap, cache)))
 		err = grow_extra(heap, cache);
-	heap_flush_idle(heap);
 	if (!err)
 		err = refill_locked(heap, cache, &slab);
 	unlock(&heap->lock);

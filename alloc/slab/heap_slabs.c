@@ -27,7 +27,7 @@
 #define SPILLED_BYTES	 (4ul << 20)
 
 /* How many freelists a refill looks at. */
-#define IDLE_SLOTS 4
+#define IDLE_SLOTS 12
 
 /* A full slab comes back when this part of its objects has been freed. */
 #define WAKE_SHIFT 3
