@@ -65,7 +65,8 @@ static inline void list_add_tail_rcu(struct list_head *node, struct list_head *h
 static inline void list_del_rcu(struct list_head *node)
 {
 	node->next->prev = node->prev;
-	WRITE_ONCE(node->prev->next, node->next);
+	/* Pairs with list_next_rcu(): another may have added what comes next. */
+	store_release(&node->prev->next, node->next);
 	node->prev = node;
 }
 

@@ -45,15 +45,6 @@ static bool memcg_push_heap(struct mem_cgroup *memcg, struct heap *heap)
 	return true;
 }
 
-static bool heap_try_claim(struct heap *heap, struct task *owner)
-{
-	struct task *parked = HEAP_PARKED;
-
-	/* Pairs with the release in heap_park(); seq_cst: see heap_return(). */
-	return __atomic_load_n(&heap->owner, __ATOMIC_SEQ_CST) == HEAP_PARKED &&
-	       cmpxchg_acquire(&heap->owner, &parked, owner);
-}
-
 /* ---- Birth and death ---------------------------------------------------- */
 
 /* heaps_lock. */
@@ -121,27 +112,6 @@ static struct heap *heap_create(struct mem_cgroup *memcg, struct task *owner)
 	return heap;
 }
 
-/*
- * A heap that was closed meanwhile moves on to another group, with ->next: so it
- * is looked at before, to leave others' alone, and after, when it cannot move.
- */
-bool heap_claim_again(struct mem_cgroup *memcg, struct task *owner, struct heap *heap)
-{
-	/* Borrowed first: of another group it must not look as if entered. */
-	if (READ_ONCE(heap->memcg) != memcg || !heap_try_claim(heap, HEAP_BORROWED))
-		return false;
-	if (unlikely(heap->memcg != memcg)) {
-		heap_park(heap);
-		return false;
-	}
-	heap_note_claimed(heap);
-	/* At once: the fast paths do not ask. */
-	if (unlikely(heap->torn))
-		heap_recover(heap);
-	WRITE_ONCE(heap->owner, owner);
-	return true;
-}
-
 /* As of the end of a rmdir that is under way, which may open the group again. */
 static bool memcg_is_online(struct mem_cgroup *memcg)
 {
@@ -166,13 +136,6 @@ struct heap *heap_claim(struct mem_cgroup *memcg, struct task *owner)
 		heap = heap_create(memcg, owner);
 	} while (!heap && errno == ENODEV && memcg_is_online(memcg));
 	return heap;
-}
-
-void heap_park(struct heap *heap)
-{
-	heap_note_left(heap);
-	/* Pairs with the acquire in heap_try_claim(). */
-	store_release(&heap->owner, HEAP_PARKED);
 }
 
 bool heap_borrow(struct heap *heap)

@@ -108,6 +108,12 @@ extern struct heap heap_none;
 /* The calling thread's heap; heap_none if it has none. */
 extern __thread struct heap *current_heap __attribute__((tls_model("initial-exec")));
 
+/*
+ * Sets right what a fork of a thread at work may have left: an object popped or
+ * pushed but not yet counted, a remote list nobody will announce. Owner.
+ */
+void heap_recover(struct heap *heap);
+
 /* ---- Ownership ------------------------------------------------------------ */
 
 /*
@@ -115,12 +121,6 @@ extern __thread struct heap *current_heap __attribute__((tls_model("initial-exec
  * group is closed or there is no memory (errno ENODEV or ENOMEM).
  */
 struct heap *heap_claim(struct mem_cgroup *memcg, struct task *owner);
-
-/* The same heap again, which may be anybody's by now: false if it is not to be had. */
-bool heap_claim_again(struct mem_cgroup *memcg, struct task *owner, struct heap *heap);
-
-/* The owner lets go; everything stays in place for the next. */
-void heap_park(struct heap *heap);
 
 /*
  * Claims a parked heap for a moment; false if it is not parked. Does not keep
@@ -190,6 +190,46 @@ static __always_inline_fn void heap_note_left(struct heap *heap)
 	WRITE_ONCE(heap->left, epoch);
 	if (unlikely(epoch & HEAPS_AT_REST))
 		heaps_wake();
+}
+
+/* The owner lets go; everything stays in place for the next. */
+static __always_inline_fn void heap_park(struct heap *heap)
+{
+	heap_note_left(heap);
+	/* Pairs with the acquire in heap_try_claim(). */
+	store_release(&heap->owner, HEAP_PARKED);
+}
+
+static __always_inline_fn bool heap_try_claim(struct heap *heap, struct task *owner)
+{
+	struct task *parked = HEAP_PARKED;
+
+	/* Pairs with the release in heap_park(); seq_cst: see heap_return(). */
+	return __atomic_load_n(&heap->owner, __ATOMIC_SEQ_CST) == HEAP_PARKED &&
+	       cmpxchg_acquire(&heap->owner, &parked, owner);
+}
+
+/*
+ * The same heap again, which may be anybody's by now: false if it is not to be had.
+ * One that was closed meanwhile moves on to another group, with ->next: so it is
+ * looked at before, to leave others' alone, and after, when it cannot move.
+ */
+static __always_inline_fn bool heap_claim_again(struct mem_cgroup *memcg, struct task *owner,
+						struct heap *heap)
+{
+	/* Borrowed first: of another group it must not look as if entered. */
+	if (READ_ONCE(heap->memcg) != memcg || !heap_try_claim(heap, HEAP_BORROWED))
+		return false;
+	if (unlikely(heap->memcg != memcg)) {
+		heap_park(heap);
+		return false;
+	}
+	heap_note_claimed(heap);
+	/* At once: the fast paths do not ask. */
+	if (unlikely(heap->torn))
+		heap_recover(heap);
+	WRITE_ONCE(heap->owner, owner);
+	return true;
 }
 
 /*
@@ -375,11 +415,5 @@ void heap_for_each_slab(struct heap *heap,
 /* The same for those that were empty, and kept. lock. */
 void heap_for_each_empty(struct heap *heap,
 			 void (*fn)(struct heap *heap, struct slab *slab, void *arg), void *arg);
-
-/*
- * Sets right what a fork of a thread at work may have left: an object popped or
- * pushed but not yet counted, a remote list nobody will announce. Owner.
- */
-void heap_recover(struct heap *heap);
 
 #endif

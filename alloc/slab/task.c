@@ -122,26 +122,32 @@ static struct heap *task_come_home(struct task *task, struct mem_cgroup *memcg)
 	return heap;
 }
 
-/* A heap of @memcg for the task; NULL with errno set, which is left alone otherwise. */
-static struct heap *task_claim(struct task *task, struct mem_cgroup *memcg)
+static noinline struct heap *task_claim_any(struct task *task, struct mem_cgroup *memcg,
+					    struct heap **hint)
 {
-	struct heap *heap = task_come_home(task, memcg);
-	struct heap **hint;
-	int saved_errno;
+	int saved_errno = errno;
+	struct heap *heap = heap_claim(memcg, task);
 
-	if (heap)
-		return heap;
-	hint = hint_of(task, memcg);
-	if (*hint && heap_claim_again(memcg, task, *hint))
-		return *hint;
-	saved_errno = errno;
-	heap = heap_claim(memcg, task);
 	if (!heap)
 		return NULL;
 	*hint = heap;
 	purger_start_in_alloc(); /* there may be many heaps, and nobody allocates */
 	errno = saved_errno;
 	return heap;
+}
+
+/* A heap of @memcg for the task; NULL with errno set, which is left alone otherwise. */
+static inline struct heap *task_claim(struct task *task, struct mem_cgroup *memcg)
+{
+	struct heap *heap = task_come_home(task, memcg);
+	struct heap **hint;
+
+	if (heap)
+		return heap;
+	hint = hint_of(task, memcg);
+	if (*hint && heap_claim_again(memcg, task, *hint))
+		return *hint;
+	return task_claim_any(task, memcg, hint);
 }
 
 /*
@@ -329,6 +335,18 @@ struct obj_stock *task_stock(struct obj_cgroup *objcg)
 
 /* ---- Groups of the calling thread --------------------------------------- */
 
+/*
+ * What the first allocations in a group that the thread has not been in lately
+ * will wait for: the first free object of each of the small classes.
+ */
+#define WARM_CLASSES 16 /* up to 512 bytes */
+
+static __racy_fn void warm_up(const struct heap *heap)
+{
+	for (unsigned int class = 0; class < WARM_CLASSES; class ++)
+		__builtin_prefetch(heap->slots[class].freelist, 1);
+}
+
 /* Leaves the group the thread is in for @memcg. Returns 0 or -errno. */
 static int task_switch(struct task *task, struct mem_cgroup *memcg)
 {
@@ -340,6 +358,9 @@ static int task_switch(struct task *task, struct mem_cgroup *memcg)
 	heap = task_claim(task, memcg);
 	if (unlikely(!heap))
 		return -errno;
+	if (heap != task->left && heap != task->home_heap)
+		warm_up(heap);
+	task->left = old;
 	current_heap = heap;
 	task_leave(task, old);
 	return 0;

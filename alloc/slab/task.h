@@ -24,6 +24,7 @@ struct task {
 	} hints[TASK_HINTS];
 	/* For groups other than the heap's, by hash; detached: objcg NULL. */
 	struct obj_stock stocks[TASK_STOCKS];
+	struct heap *left;     /* the heap before this one, by address only */
 	struct list_head list; /* task_list_lock */
 };
 
