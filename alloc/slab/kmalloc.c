@@ -108,11 +108,14 @@ static size_t size_to_grow(size_t old, size_t size)
 
 	if (size <= old || size >= more)
 		return size;
+	if (!ACCOUNTING)
+		return more;
 	return READ_ONCE(stock->used) + (int64_t)more * 2 <= READ_ONCE(stock->limit) ? more : size;
 }
 
 /* To a block of its own; a smaller size that is refused stays where it is. */
-static void *realloc_copy(void *block, size_t old, size_t size, gfp_t gfp, const char *caller)
+static noinline void *realloc_copy(void *block, size_t old, size_t size, gfp_t gfp,
+				   const char *caller)
 {
 	int saved_errno = errno;
 	void *new = kmalloc_fast(size_to_grow(old, size), gfp);
@@ -136,22 +139,33 @@ static bool is_close(const struct slab *span, size_t npages)
 	return npages <= has && has - npages <= has >> TRIM_SHIFT;
 }
 
-void *kmalloc_resize(void *block, size_t size, gfp_t gfp, const char *caller)
+static noinline void *resize_span(struct slab *span, size_t size, gfp_t gfp, const char *caller)
 {
-	struct slab *slab = live_slab(block, caller);
-	size_t old = slab_block_size(slab);
 	void *moved;
 
 	if (size > PTRDIFF_MAX)
 		return slab_alloc_refused();
-	if (slab->kind != SLAB_SPAN && size <= old && (size > old / 2 || old <= KMALLOC_MIN_SIZE))
-		return block;
-	if (slab->kind != SLAB_SPAN || size <= KMALLOC_MAX_CACHE_SIZE)
-		return realloc_copy(block, old, size, gfp, caller);
-	if (is_close(slab, pages_for(size)))
-		return block;
-	moved = span_resize(slab, gfp, pages_for(size));
+	if (size <= KMALLOC_MAX_CACHE_SIZE)
+		return realloc_copy(span->start, slab_bytes(span), size, gfp, caller);
+	if (is_close(span, pages_for(size)))
+		return span->start;
+	moved = span_resize(span, gfp, pages_for(size));
 	return moved ? moved : slab_alloc_refused();
+}
+
+void *kmalloc_resize(void *block, size_t size, gfp_t gfp, const char *caller)
+{
+	struct slab *slab = slab_of(block);
+	size_t old;
+
+	if (unlikely(READ_ONCE(slab->kind) != SLAB_OBJECTS || !slab_has_object(slab, block)))
+		return resize_span(live_slab(block, caller), size, gfp, caller);
+	old = slab_block_size(slab);
+	if (size <= old && (size > old / 2 || old <= KMALLOC_MIN_SIZE))
+		return block;
+	if (size > PTRDIFF_MAX)
+		return slab_alloc_refused();
+	return realloc_copy(block, old, size, gfp, caller);
 }
 
 /* ---- The API -------------------------------------------------------------- */
