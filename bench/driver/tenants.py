@@ -16,8 +16,8 @@ from runner import Runner
 FULL = {"rounds": 7, "serve": 2000000, "audit": 400000}
 QUICK = {"rounds": 3, "serve": 400000, "audit": 80000}
 TENANTS = 200
-STOCK = 64 * 4096  # docs/accounting.md: the most that one stock holds
 PAGE = 4096
+STOCK = 1024 * PAGE  # docs/accounting.md: the most that one stock holds
 
 # Numbers in the JSON, as the programs name them: the worst of all rounds, or else the median.
 _WORST = {"error_quiet": "error_quiet_bytes", "error_midst": "error_midst_bytes",
