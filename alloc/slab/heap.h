@@ -308,11 +308,17 @@ static inline bool heap_has_remote(const struct heap *heap)
 /* Passes on what heap_free_away() has kept. Owner or closer; no lock is held. Keeps errno. */
 void heap_pass_on_one(struct heap *heap, struct heap_away *away);
 
+void heap_pass_on_all(struct heap *heap);
+
 static inline void heap_pass_on(struct heap *heap)
 {
+	uintptr_t any = 0;
+
+#pragma GCC unroll 4
 	for (int i = 0; i < HEAP_AWAY; i++)
-		if (unlikely(heap->away[i].heap))
-			heap_pass_on_one(heap, &heap->away[i]);
+		any |= (uintptr_t)heap->away[i].heap;
+	if (unlikely(any))
+		heap_pass_on_all(heap);
 }
 
 /* Objects on the freelist; exact while the owner does nothing. */

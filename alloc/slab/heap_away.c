@@ -47,6 +47,13 @@ void heap_pass_on_one(struct heap *heap, struct heap_away *away)
 	errno = saved_errno;
 }
 
+void heap_pass_on_all(struct heap *heap)
+{
+	for (int i = 0; i < HEAP_AWAY; i++)
+		if (heap->away[i].heap)
+			heap_pass_on_one(heap, &heap->away[i]);
+}
+
 bool heap_begin_away(struct heap *heap, struct heap *to)
 {
 	struct heap_away *away = heap_away_for(heap, to);
