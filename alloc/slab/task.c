@@ -341,7 +341,7 @@ struct obj_stock *task_stock(struct obj_cgroup *objcg)
  */
 #define WARM_CLASSES 16 /* up to 512 bytes */
 
-static __racy_fn void warm_up(const struct heap *heap)
+static void warm_up(const struct heap *heap)
 {
 	for (unsigned int class = 0; class < WARM_CLASSES; class ++)
 		__builtin_prefetch(heap->slots[class].freelist, 1);
@@ -358,7 +358,7 @@ static int task_switch(struct task *task, struct mem_cgroup *memcg)
 	heap = task_claim(task, memcg);
 	if (unlikely(!heap))
 		return -errno;
-	if (heap != task->left && heap != task->home_heap)
+	if (heap != task->left)
 		warm_up(heap);
 	task->left = old;
 	current_heap = heap;
