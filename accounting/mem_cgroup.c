@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "accounting/memcg_more.h"
 #include "accounting/obj_cgroup.h"
 #include "accounting/obj_stock.h"
 #include "alloc/base/message.h"
@@ -48,6 +49,7 @@ static void memcg_free_rcu(struct rcu_head *rcu)
 
 	/* Uncharging looks at the record under RCU, so it goes only now. */
 	counters_free(memcg->memory.record);
+	memcg_more_free(memcg);
 	meta_free(memcg, sizeof(*memcg));
 	atomic_sub(&nr_structs, 1);
 }

@@ -56,6 +56,9 @@ struct mem_cgroup {
 	/* Atomic: the shared walk with this group as its root; see memcg_iter.c. */
 	uint64_t iter;
 
+	/* Atomic; const once it is there. See memcg_more.h. */
+	struct memcg_more *more;
+
 	/* cgroup_lock; the numbers are also read bare. */
 	uint32_t nr_children;	       /* online */
 	uint32_t nr_descendants;       /* online */

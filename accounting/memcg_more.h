@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What most groups do without: it is made when a group first needs some of it, and
+ * stays until the group's memory goes.
+ */
+#ifndef ACCOUNTING_MEMCG_MORE_H
+#define ACCOUNTING_MEMCG_MORE_H
+
+#include "accounting/mem_cgroup.h"
+
+struct memcg_more {
+	/* By ->list; cgroup_lock, and RCU for readers. */
+	struct list_head listeners; /* see memcg_events.c */
+
+	/* By ->list; cgroup_lock. */
+	struct list_head peaks; /* see memcg_peak.c */
+};
+
+/*
+ * That of the group, made if need be; NULL without memory. It belongs to the group:
+ * whoever may use that may use it. Takes no lock but that of the metadata arena.
+ */
+struct memcg_more *memcg_more(struct mem_cgroup *memcg);
+
+/* NULL if there was no need so far. */
+static inline struct memcg_more *memcg_more_if_any(const struct mem_cgroup *memcg)
+{
+	return load_acquire(&memcg->more); /* pairs with memcg_more() */
+}
+
+/* The group's memory goes; nobody can look at it any more. */
+void memcg_more_free(struct mem_cgroup *memcg);
+
+#endif
