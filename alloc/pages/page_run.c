@@ -524,6 +524,19 @@ size_t page_runs_purge(void)
 	return purged << PAGE_SHIFT;
 }
 
+size_t page_runs_purge_some(size_t npages)
+{
+	size_t purged = 0, step;
+
+	do {
+		lock(&page_run_lock);
+		step = purge_older(page_ticks(), 0, 0, min_t(size_t, npages - purged, PURGER_STEP));
+		unlock(&page_run_lock);
+		purged += step;
+	} while (step == PURGER_STEP && purged < npages);
+	return purged;
+}
+
 void page_runs_stats(struct page_run_stats *stats)
 {
 	lock(&page_run_lock);

@@ -56,6 +56,9 @@ size_t page_run_round(size_t bytes);
 /* Gives all free runs back to the kernel. Returns the number of bytes. */
 size_t page_runs_purge(void);
 
+/* The same of up to so many pages, the longest runs first. Returns how many. */
+size_t page_runs_purge_some(size_t npages);
+
 /*
  * Gives those back that have been idle for half a second; calls
  * page_purger_rest() if none are left and it @may_rest. For page_purger_run().

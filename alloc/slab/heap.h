@@ -252,6 +252,13 @@ bool heaps_retire_look(void);
 /* The same of all parked heaps, and of the calling thread's. */
 void heaps_shrink(void);
 
+/*
+ * How many parked heaps were not trimmed since somebody had them; trims up to so many,
+ * at once. Returns how many. Any thread, no lock.
+ */
+size_t heaps_idle(void);
+size_t heaps_give_idle(size_t heaps);
+
 /* Gives back the memory of heaps that no group has. */
 void heaps_purge(void);
 
@@ -410,6 +417,13 @@ void heap_bury_cache(struct heap *heap, const struct kmem_cache *cache);
  * called every hundred milliseconds. Returns whether heaps have others. No task.
  */
 bool heaps_decay(void);
+
+/*
+ * Empty slabs that heaps keep for the next burst: how much that is, and up to @bytes
+ * and a slab given back. Returns how much was. Any thread, no lock.
+ */
+size_t heaps_empty_bytes(void);
+size_t heaps_give_empty(size_t bytes);
 
 /* Lets go of all slabs; those with live objects become ownerless. Closer. */
 void heap_disown_slabs(struct heap *heap);

@@ -158,6 +158,51 @@ bool heaps_retire(void)
 	return heaps_retire_look();
 }
 
+static bool is_idle(struct heap *heap)
+{
+	return READ_ONCE(heap->owner) == HEAP_PARKED && READ_ONCE(heap->left);
+}
+
+static void count_one(struct heap *heap, void *arg)
+{
+	*(size_t *)arg += is_idle(heap);
+}
+
+size_t heaps_idle(void)
+{
+	size_t idle = 0;
+
+	heap_table_for_each_stirring(count_one, &idle);
+	return idle;
+}
+
+struct give {
+	size_t want;
+	size_t given;
+	struct decay decay;
+};
+
+static void give_one(struct heap *heap, void *arg)
+{
+	struct give *give = arg;
+
+	if (give->given == give->want || !is_idle(heap))
+		return;
+	give->given++;
+	give->decay.gone |= give_back(heap);
+}
+
+size_t heaps_give_idle(size_t heaps)
+{
+	struct give give = {.want = heaps};
+
+	counters_own();
+	rcu_take_in_thread();
+	heap_table_for_each_stirring(give_one, &give);
+	purge_table(&give.decay);
+	return give.given;
+}
+
 static void shrink_one(struct heap *heap, void *arg)
 {
 	struct decay *decay = arg;

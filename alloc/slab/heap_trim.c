@@ -158,6 +158,67 @@ bool heaps_decay(void)
 	return more;
 }
 
+/* ---- What is spare ---------------------------------------------------------- */
+
+/* As of a moment ago, without the lock. */
+__racy_fn static size_t empty_bytes(const struct heap *heap)
+{
+	return READ_ONCE(heap->empty_bytes);
+}
+
+static void count_spare(struct heap *heap, void *arg)
+{
+	*(size_t *)arg += empty_bytes(heap);
+}
+
+size_t heaps_empty_bytes(void)
+{
+	size_t bytes = 0;
+
+	heap_table_for_each(count_spare, &bytes);
+	return bytes;
+}
+
+struct give {
+	size_t want; /* bytes */
+	size_t given;
+};
+
+static void give_one(struct heap *heap, struct slab *slab, void *arg)
+{
+	struct give *give = arg;
+
+	if (give->given >= give->want)
+		return;
+	give->given += slab_bytes(slab);
+	heap_destroy_idle(heap, slab);
+}
+
+static void give_if_born(struct heap *heap, void *arg)
+{
+	struct give *give = arg;
+
+	if (give->given >= give->want || !empty_bytes(heap))
+		return;
+	lock(&cgroup_lock); /* as in decay_if_born() */
+	if (load_acquire(&heap->owner) != HEAP_CLOSED) {
+		lock(&heap->lock);
+		heap_for_each_empty(heap, give_one, give);
+		unlock(&heap->lock);
+	}
+	unlock(&cgroup_lock);
+}
+
+size_t heaps_give_empty(size_t bytes)
+{
+	struct give give = {.want = bytes};
+
+	counters_own();
+	rcu_take_in_thread(); /* a SLAB_TYPESAFE_BY_RCU slab waits for a grace period */
+	heap_table_for_each(give_if_born, &give);
+	return give.given;
+}
+
 /* ---- Offline ---------------------------------------------------------------- */
 
 static void disown_one(struct heap *heap, struct slab *slab, void *arg)

@@ -189,6 +189,34 @@ Test(page_run, purged_runs_read_as_zero, .init = init)
 	check_zero(run, 100);
 }
 
+/* More than is purged at a time, of runs that do not join. */
+Test(page_run, as_much_is_purged_as_is_asked_for, .init = init)
+{
+	enum { N = 40, LENGTH = 100 };
+	struct page_run_stats stats;
+	char *dirty[N];
+	bool zeroed;
+
+	for (int i = 0; i < N; i++) {
+		dirty[i] = page_run_alloc(LENGTH, 0, &zeroed);
+		memset(dirty[i], 1, LENGTH * PAGE_SIZE);
+		page_run_alloc(1, 0, &zeroed); /* a wall */
+	}
+	for (int i = 0; i < N; i++)
+		page_run_free(dirty[i], LENGTH);
+	cr_expect_eq(page_runs_purge_some(0), 0);
+	cr_expect_eq(page_runs_purge_some(250), 250);
+	page_runs_stats(&stats);
+	cr_expect_eq(stats.dirty, N * LENGTH - 250);
+	cr_expect_eq(page_runs_purge_some(2500), 2500);
+	page_runs_validate();
+	cr_expect_eq(page_runs_purge_some(SIZE_MAX), N * LENGTH - 2750);
+	cr_expect_eq(page_runs_purge_some(SIZE_MAX), 0);
+	page_runs_validate();
+	page_runs_stats(&stats);
+	cr_expect_eq(stats.dirty, 0);
+}
+
 Test(page_run, extends_only_into_what_is_free, .init = init)
 {
 	bool zeroed;

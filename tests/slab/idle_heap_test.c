@@ -163,6 +163,56 @@ Test(idle_heap, shrinking_needs_no_time, .init = make)
 	cr_expect_eq(kmem_cache_destroy(cache), 0);
 }
 
+Test(idle_heap, as_many_are_trimmed_as_are_asked_for)
+{
+	struct mem_cgroup *groups[8];
+	char name[16];
+
+	heaps_give_idle(SIZE_MAX);
+	for (int i = 0; i < 8; i++) {
+		snprintf(name, sizeof(name), "some-%d", i);
+		groups[i] = mem_cgroup_create(NULL, name);
+		use_and_free(groups[i]);
+	}
+	cr_expect_eq(heaps_idle(), 8);
+	cr_expect_eq(heaps_give_idle(0), 0);
+	cr_expect_eq(heaps_give_idle(3), 3);
+	cr_expect_eq(heaps_idle(), 5);
+	cr_expect_eq(heaps_give_idle(100), 5);
+	cr_expect_eq(heaps_idle(), 0);
+	for (int i = 0; i < 8; i++)
+		cr_expect_eq(heaps(groups[i]), 0, "group %d", i);
+	cr_expect_eq(mem_cgroup_verify(mem_cgroup_root(), NULL), 0);
+}
+
+/* Also of a heap that its thread is at work with. */
+Test(idle_heap, empty_slabs_are_given_back_from_any_heap, .init = make)
+{
+	enum { BLOCKS = 100, SIZE = 4096 };
+	void *blocks[BLOCKS];
+	size_t before;
+
+	heaps_give_empty(SIZE_MAX);
+	set_active_memcg(a);
+	for (int i = 0; i < BLOCKS; i++)
+		blocks[i] = kmalloc(SIZE, GFP_KERNEL);
+	for (int i = 0; i < BLOCKS; i++)
+		kfree(blocks[i]);
+	before = heaps_empty_bytes();
+	cr_expect_geq(before, 4 * SIZE, "%zu bytes are kept", before);
+	cr_expect_eq(heaps_give_empty(0), 0);
+	cr_expect_geq(heaps_give_empty(1), SIZE);
+	cr_expect_geq(heaps_empty_bytes(), before - (64 << 10), "one slab");
+	cr_expect_neq(heaps_empty_bytes(), before);
+	heaps_give_empty(SIZE_MAX);
+	cr_expect_eq(heaps_empty_bytes(), 0);
+	for (int i = 0; i < BLOCKS; i++) /* it works on */
+		blocks[i] = kmalloc(SIZE, GFP_KERNEL);
+	for (int i = 0; i < BLOCKS; i++)
+		kfree(blocks[i]);
+	cr_expect_eq(mem_cgroup_verify(mem_cgroup_root(), NULL), 0);
+}
+
 /* ---- Memory ----------------------------------------------------------------- */
 
 #define GROUPS 2000

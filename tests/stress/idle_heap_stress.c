@@ -74,6 +74,10 @@ static void look(unsigned int place, struct random *random)
 	for (int n = 0; n < 50; n++) {
 		if (random_chance(random, 20))
 			heaps_shrink();
+		else if (random_chance(random, 4))
+			heaps_give_idle(random_below(random, 8));
+		else if (random_chance(random, 4))
+			heaps_give_empty(random_below(random, 1 << 20));
 		else
 			heaps_retire_look();
 		__atomic_add_fetch(&looks, 1, __ATOMIC_RELAXED);
