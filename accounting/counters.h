@@ -5,7 +5,7 @@
  * The file is one header followed by records of equal size. This header is the
  * format: version and sizes come first, and a reader that finds another
  * version keeps out. Numbers are live; each is read with one load. A reader
- * may write limits the same way.
+ * may write limits the same way, and ask for reclaim (control.h).
  *
  * A forked child gets a file of its own. Until it has, it must not touch a
  * record, so whoever changes one calls counters_own() before.
@@ -19,7 +19,7 @@
 #include "alloc/base/compiler.h"
 
 #define COUNTERS_MAGIC	 0x62616c7367632121ull
-#define COUNTERS_VERSION 1
+#define COUNTERS_VERSION 2
 /* So many bits hold the index of a record, and 1. */
 #define COUNTERS_INDEX_BITS 22
 
@@ -34,6 +34,7 @@ struct counters_header {
 	int32_t pid;
 	uint32_t page_size; /* bytes in a "page" of the records */
 	char program[64];
+	uint32_t doorbell; /* a futex; goes up with every request */
 };
 
 enum counters_state {
@@ -55,7 +56,7 @@ struct counters_record {
 	int64_t max;
 	int64_t failcnt;
 	int64_t min, low, high;
-	int64_t reserved;
+	int64_t peak_local; /* since a reader of its own began anew; see memcg_peak.c */
 	/* Local. As of the last time each thread settled its stock. */
 	int64_t object_bytes;
 	int64_t span_bytes;
@@ -68,7 +69,11 @@ struct counters_record {
 	uint32_t parent; /* index of the parent's record; the root's is its own */
 	uint32_t state;
 	char name[MEMCG_NAME_MAX + 1];
-	uint64_t pad[4];
+	/* See control.h. */
+	uint64_t request;
+	uint64_t reply;
+	/* Microseconds in which a thread of the subtree, or every one, was stalled. */
+	uint64_t stall_some, stall_full;
 };
 
 /* Maps the file; falls back to private memory. Returns 0 or -ENOMEM. */

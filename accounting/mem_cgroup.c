@@ -346,14 +346,6 @@ uint64_t memcg_nr_structs(void)
 	return READ_ONCE(nr_structs);
 }
 
-void memcg_event(struct mem_cgroup *memcg, enum memcg_event event)
-{
-	counters_own();
-	atomic_add(&memcg->memory.record->events_local[event], 1);
-	for (; memcg; memcg = memcg->parent)
-		atomic_add(&memcg->memory.record->events[event], 1);
-}
-
 /* ---- A subtree with all it has ------------------------------------------- */
 
 /* All groups of the subtree, or none. cgroup_lock. */

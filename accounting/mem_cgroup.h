@@ -164,8 +164,11 @@ static inline uint32_t memcg_small_id(const struct mem_cgroup *memcg)
  */
 void memcg_invalidate_iters(struct mem_cgroup *memcg);
 
-/* Counts an event in the group and its ancestors. */
+/* Counts an event in the group and its ancestors, and tells who listens. No lock is held. */
 void memcg_event(struct mem_cgroup *memcg, enum memcg_event event);
+
+/* As in memory.events. */
+const char *memcg_event_name(enum memcg_event event);
 
 /* Structs of groups that are not freed yet, the root's not counted; for tests. */
 uint64_t memcg_nr_structs(void);

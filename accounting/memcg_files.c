@@ -47,11 +47,6 @@ int mem_cgroup_set_max(struct mem_cgroup *memcg, uint64_t bytes)
 	return 0;
 }
 
-uint64_t mem_cgroup_event(const struct mem_cgroup *memcg, enum memcg_event event)
-{
-	return READ_ONCE(memcg->memory.record->events[event]);
-}
-
 /* ---- Text --------------------------------------------------------------- */
 
 struct text {
@@ -109,17 +104,11 @@ static void show_stat(struct mem_cgroup *memcg, struct text *text)
 	put(text, "nr_objects %" PRIu64 "\n", stat.objects);
 }
 
-static const char *const event_names[NR_MEMCG_EVENTS] = {
-	[MEMCG_EVENT_LOW] = "low",
-	[MEMCG_EVENT_HIGH] = "high",
-	[MEMCG_EVENT_MAX] = "max",
-	[MEMCG_EVENT_OOM] = "oom",
-};
-
 static void show_event_array(const uint64_t *events, struct text *text)
 {
 	for (int i = 0; i < NR_MEMCG_EVENTS; i++)
-		put(text, "%s %" PRIu64 "\n", event_names[i], READ_ONCE(events[i]));
+		put(text, "%s %" PRIu64 "\n", memcg_event_name((enum memcg_event)i),
+		    READ_ONCE(events[i]));
 }
 
 static void show_events(struct mem_cgroup *memcg, struct text *text)
@@ -143,6 +132,13 @@ static void show_cgroup_events(struct mem_cgroup *memcg, struct text *text)
 	put(text, "populated %d\n", mem_cgroup_populated(memcg));
 }
 
+static int write_peak(struct mem_cgroup *memcg, const char *value)
+{
+	(void)value; /* as in the kernel: anything begins anew */
+	mem_cgroup_reset_peak(memcg);
+	return 0;
+}
+
 static int write_max(struct mem_cgroup *memcg, const char *value)
 {
 	uint64_t bytes;
@@ -157,7 +153,7 @@ static const struct memcg_file {
 	void (*show)(struct mem_cgroup *memcg, struct text *text);
 	int (*write)(struct mem_cgroup *memcg, const char *value);
 } files[] = {
-	{"memory.current", show_current, NULL},	 {"memory.peak", show_peak, NULL},
+	{"memory.current", show_current, NULL},	 {"memory.peak", show_peak, write_peak},
 	{"memory.max", show_max, write_max},	 {"memory.stat", show_stat, NULL},
 	{"memory.events", show_events, NULL},	 {"memory.events.local", show_events_local, NULL},
 	{"cgroup.stat", show_cgroup_stat, NULL}, {"cgroup.events", show_cgroup_events, NULL},

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "accounting/mem_cgroup.h"
+#include "accounting/memcg_more.h"
 #include "accounting/obj_cgroup.h"
 #include "accounting/obj_stock.h"
 #include "alloc/base/message.h"
@@ -53,8 +53,10 @@ bool mem_cgroup_fork_child(void)
 
 	if (counters_fork_child())
 		return false;
-	for_each_memcg (memcg, &root_memcg)
+	for_each_memcg (memcg, &root_memcg) {
 		memcg->memory.record->usage = 0;
+		memcg_more_fork_child(memcg);
+	}
 	for_each_memcg (memcg, &root_memcg)
 		recount_one(memcg);
 	return true;

@@ -23,5 +23,14 @@ struct memcg_more *memcg_more(struct mem_cgroup *memcg)
 
 void memcg_more_free(struct mem_cgroup *memcg)
 {
+	if (!memcg->more)
+		return;
+	memcg_drop_listeners(memcg->more);
 	meta_free(memcg->more, sizeof(*memcg->more));
+}
+
+void memcg_more_fork_child(struct mem_cgroup *memcg)
+{
+	if (memcg->more)
+		memcg_drop_listeners(memcg->more);
 }

@@ -31,4 +31,10 @@ static inline struct memcg_more *memcg_more_if_any(const struct mem_cgroup *memc
 /* The group's memory goes; nobody can look at it any more. */
 void memcg_more_free(struct mem_cgroup *memcg);
 
+/* In the child of a fork: those who listen and those who stall are the parent's. */
+void memcg_more_fork_child(struct mem_cgroup *memcg);
+
+/* Forgets them; nobody looks. See memcg_events.c. */
+void memcg_drop_listeners(struct memcg_more *more);
+
 #endif

@@ -4,12 +4,13 @@
 #include "accounting/mem_cgroup.h"
 #include "alloc/base/message.h"
 
+/* ->peak_local is never above ->peak for long: see memcg_peak.c. */
 static void raise_peak(struct counters_record *record, int64_t usage)
 {
-	int64_t peak = READ_ONCE(record->peak);
-
-	while (usage > peak && !cmpxchg_relaxed(&record->peak, &peak, usage))
-		;
+	if (likely(usage <= READ_ONCE(record->peak_local)))
+		return;
+	page_counter_raise(&record->peak_local, usage);
+	page_counter_raise(&record->peak, usage);
 }
 
 static void uncharge_one(struct counters_record *record, int64_t pages)

@@ -40,6 +40,15 @@ void page_counter_charge(struct page_counter *counter, int64_t pages);
 
 void page_counter_uncharge(struct page_counter *counter, int64_t pages);
 
+/* Raises a mark to @usage, if it is below. */
+static inline void page_counter_raise(int64_t *mark, int64_t usage)
+{
+	int64_t old = READ_ONCE(*mark);
+
+	while (usage > old && !cmpxchg_relaxed(mark, &old, usage))
+		;
+}
+
 /* Pages that may be charged before the nearest limit; racy by nature. */
 int64_t page_counter_margin(const struct page_counter *counter);
 

@@ -1,13 +1,13 @@
 """A process with counters as the arguments say, to be looked at. Says "ready", ends with its input.
 
-The layout is that of accounting/counters.h, version 1.
+The layout is that of accounting/counters.h, version 2.
 """
 
 import os
 import struct
 import sys
 
-HEADER = struct.Struct("=QIIIIiI64s")
+HEADER = struct.Struct("=QIIIIiI64sI")
 RECORD = struct.Struct("=4q4q4q8Q8QQII48s4Q")
 MAGIC = 0x62616C7367632121
 NO_LIMIT = (2**63 - 1) >> 12
@@ -36,10 +36,10 @@ def tree():
 
 
 def main():
-    version, size, pid, records = 1, RECORD.size, os.getpid(), tree()
+    version, size, pid, records = 2, RECORD.size, os.getpid(), tree()
     kind = sys.argv[1]
     if kind == "version":
-        version = 2
+        version = 3
     elif kind == "size":
         size -= 8
     elif kind == "forked":
@@ -47,7 +47,7 @@ def main():
     elif kind == "starting":
         records = []
     nr = len(records) + (1000 if kind == "growing" else 0)
-    header = HEADER.pack(MAGIC, version, RECORD.size, size, nr, pid, 4096, b"program")
+    header = HEADER.pack(MAGIC, version, RECORD.size, size, nr, pid, 4096, b"program", 0)
     content = header.ljust(RECORD.size, b"\0") + b"".join(records)
     if kind == "short":
         content = header[:40]

@@ -22,7 +22,7 @@ refused() {
 	expect 1 "$1" "$cgslab" stat $pid /
 }
 
-with version refused "counters of version 2; this command reads version 1"
+with version refused "counters of version 3; this command reads version 2"
 with size refused "are damaged"
 with short refused "does not run under cgslab"
 with forked refused "does not run under cgslab"
@@ -66,10 +66,14 @@ events.low 7
 events.high 7
 events.max 7
 events.oom 7
+events.oom_kill 7
+events.oom_group_kill 7
 events.local.low 8
 events.local.high 8
 events.local.max 8
 events.local.oom 8
+events.local.oom_kill 8
+events.local.oom_group_kill 8
 END
 	# Below 0 for the moment.
 	"$cgslab" stat $pid /program/first > "$tmp/stat" || fail "stat fails"

@@ -55,6 +55,8 @@ static void print_events(const char *prefix, const uint64_t *events)
 		[MEMCG_EVENT_HIGH] = "high",
 		[MEMCG_EVENT_MAX] = "max",
 		[MEMCG_EVENT_OOM] = "oom",
+		[MEMCG_EVENT_OOM_KILL] = "oom_kill",
+		[MEMCG_EVENT_OOM_GROUP_KILL] = "oom_group_kill",
 	};
 
 	for (int i = 0; i < NR_MEMCG_EVENTS; i++)

@@ -261,8 +261,23 @@ int mem_cgroup_attach(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_attach);
 /* memory.current: what is charged to the subtree, stocks included. */
 uint64_t mem_cgroup_usage(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_usage);
 
-/* memory.peak: the highest usage since creation. */
+/* memory.peak: the highest usage since creation, or since it was reset. */
 uint64_t mem_cgroup_peak(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_peak);
+void mem_cgroup_reset_peak(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_reset_peak);
+
+/*
+ * A reader of the peak who begins anew for himself, unseen by others: what he reads is
+ * the group's memory.peak until he first resets his own, and the highest usage since
+ * then afterwards. It holds a reference of the group. NULL with errno ENOMEM.
+ * Any thread may use it. Source: memory.peak as an open file.
+ */
+struct mem_cgroup_peak;
+
+struct mem_cgroup_peak *mem_cgroup_peak_open(struct mem_cgroup *memcg)
+	CGSLAB_API(mem_cgroup_peak_open);
+uint64_t mem_cgroup_peak_read(const struct mem_cgroup_peak *peak) CGSLAB_API(mem_cgroup_peak_read);
+void mem_cgroup_peak_reset(struct mem_cgroup_peak *peak) CGSLAB_API(mem_cgroup_peak_reset);
+void mem_cgroup_peak_close(struct mem_cgroup_peak *peak) CGSLAB_API(mem_cgroup_peak_close);
 
 /* memory.max; MEMCG_MAX if there is none. */
 uint64_t mem_cgroup_max(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_max);
@@ -292,15 +307,41 @@ int mem_cgroup_stat(struct mem_cgroup *memcg, struct mem_cgroup_stat *stat)
 
 /* memory.events, over the subtree. */
 enum memcg_event {
-	MEMCG_EVENT_LOW,
-	MEMCG_EVENT_HIGH,
-	MEMCG_EVENT_MAX, /* usage was about to go past max */
-	MEMCG_EVENT_OOM, /* an allocation was refused */
+	MEMCG_EVENT_LOW,	    /* reclaimed although usage was below low */
+	MEMCG_EVENT_HIGH,	    /* usage went past high */
+	MEMCG_EVENT_MAX,	    /* usage was about to go past max */
+	MEMCG_EVENT_OOM,	    /* nothing made room: about to refuse an allocation */
+	MEMCG_EVENT_OOM_KILL,	    /* the OOM callback ended something of the group */
+	MEMCG_EVENT_OOM_GROUP_KILL, /* the same of all the group has */
 	NR_MEMCG_EVENTS
 };
 
 uint64_t mem_cgroup_event(const struct mem_cgroup *memcg, enum memcg_event event)
 	CGSLAB_API(mem_cgroup_event);
+
+/* memory.events.local: where the group itself was the cause. */
+uint64_t mem_cgroup_event_local(const struct mem_cgroup *memcg, enum memcg_event event)
+	CGSLAB_API(mem_cgroup_event_local);
+
+/*
+ * From now on 1 is written to @fd, an eventfd(2), with each @event that is counted in
+ * @memcg, that is of its subtree, by the thread that causes it. What has not been read
+ * adds up there. @fd may stand for several events, but once for one. It stays the
+ * caller's, who keeps it open until it is unregistered. A forked child starts without any.
+ *
+ * Returns 0, -EINVAL (@event, or @fd is no eventfd), -EEXIST, -ENODEV if @memcg is
+ * offline, or -ENOMEM.
+ */
+int mem_cgroup_register_event(struct mem_cgroup *memcg, enum memcg_event event, int fd)
+	CGSLAB_API(mem_cgroup_register_event);
+
+/*
+ * Nothing is written any more when this returns; it waits for a grace period, so it may
+ * not be called in an RCU read section. Not needed for a group that is freed.
+ * Returns 0 or -ENOENT.
+ */
+int mem_cgroup_unregister_event(struct mem_cgroup *memcg, enum memcg_event event, int fd)
+	CGSLAB_API(mem_cgroup_unregister_event);
 
 /*
  * Reads an interface file by its cgroup v2 name as text: "memory.current",
@@ -312,7 +353,8 @@ long mem_cgroup_read(struct mem_cgroup *memcg, const char *file, char *buf, size
 	CGSLAB_API(mem_cgroup_read);
 
 /*
- * Writes one: "memory.max" takes "max" or bytes with an optional K, M, G or T.
+ * Writes one: "memory.max" takes "max" or bytes with an optional K, M, G or T;
+ * anything resets "memory.peak".
  * Returns 0, -ENOENT, -EACCES (read-only) or -EINVAL (value, root); on an
  * error nothing has changed.
  */
