@@ -1,17 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 #include "accounting/charge.h"
 
+#include "accounting/memalloc.h"
 #include "accounting/obj_stock.h"
+#include "accounting/reclaim_ops.h"
 
-#define CHARGE_RETRIES 3
+/* For who may not reclaim. */
+#define CHARGE_DRAINS 3
+
+/* Rounds of reclaim: in a row without progress, and in all. Source: MAX_RECLAIM_RETRIES. */
+#define RECLAIM_USELESS 16
+#define RECLAIM_ROUNDS	128
+
+/* Reclaim is asked for so many at least, as its walk costs the same. */
+#define RECLAIM_PAGES 32
 
 void charge_begin(struct charge *charge, struct obj_cgroup *objcg, gfp_t gfp)
 {
 	*charge = (struct charge){
 		.objcg = objcg,
 		.memcg = get_mem_cgroup_from_objcg(objcg),
-		.gfp = gfp,
+		.gfp = memalloc_gfp(gfp),
+		.force = memalloc_is_noreclaim(),
 	};
+}
+
+/* Whether so much may go past the limit that is in the way. */
+static bool may_pass(const struct charge *charge, int64_t pages)
+{
+	int64_t bytes = pages << PAGE_SHIFT;
+
+	if (charge->force)
+		return true;
+	if (!charge->unwinds || memalloc.overcharge < bytes)
+		return false;
+	memalloc.overcharge -= bytes;
+	return true;
 }
 
 bool charge_try(struct charge *charge, int64_t pages)
@@ -20,9 +44,11 @@ bool charge_try(struct charge *charge, int64_t pages)
 
 	if (likely(page_counter_try_charge(counter, pages, &charge->fail)))
 		return true;
-	if (charge->force)
-		page_counter_charge(counter, pages);
-	return charge->force;
+	charge->pages = pages;
+	if (!may_pass(charge, pages))
+		return false;
+	page_counter_charge(counter, pages);
+	return true;
 }
 
 /* Whether the group was removed meanwhile; then another is charged from now on. */
@@ -39,19 +65,60 @@ static bool was_reparented(struct charge *charge)
 	return true;
 }
 
+/* Callbacks may wait for a grace period, so none runs in a read section. */
+static bool may_reclaim(const struct charge *charge)
+{
+	return charge->gfp & __GFP_DIRECT_RECLAIM && reclaim_ops.try_to_free && !rcu_read_ongoing();
+}
+
+/* Whether reclaim may help, or has helped; bounded. */
+static bool charge_reclaim(struct charge *charge, struct mem_cgroup *over)
+{
+	int64_t freed;
+
+	if (charge->useless == RECLAIM_USELESS || charge->rounds++ == RECLAIM_ROUNDS)
+		return false;
+	freed = reclaim_ops.try_to_free(over, max_t(int64_t, charge->pages, RECLAIM_PAGES),
+					charge->gfp);
+	if (freed > 0) {
+		charge->useless = 0;
+		memcg_drain_stocks(over); /* what others have freed meanwhile */
+	} else {
+		os_pause((unsigned int)charge->useless++);
+	}
+	return true;
+}
+
+/* Makes room below the limit that is in the way, if there can be. */
+static bool make_room(struct charge *charge, struct mem_cgroup *over)
+{
+	bool reclaims = may_reclaim(charge);
+
+	if (charge->pages > READ_ONCE(over->memory.record->max))
+		return false;
+	if (charge->drains < (reclaims ? 1 : CHARGE_DRAINS)) { /* no callbacks: in any context */
+		charge->drains++;
+		memcg_drain_stocks(over);
+		return true;
+	}
+	return reclaims && charge_reclaim(charge, over);
+}
+
 bool charge_again(struct charge *charge)
 {
 	struct mem_cgroup *over = container_of(charge->fail, struct mem_cgroup, memory);
 
 	if (was_reparented(charge))
 		return true;
-	if (charge->tries++ < CHARGE_RETRIES) { /* no callbacks, so any context may */
-		memcg_event(over, MEMCG_EVENT_MAX);
-		memcg_drain_stocks(over);
+	memcg_event(over, MEMCG_EVENT_MAX);
+	if (make_room(charge, over))
+		return true;
+	if (charge->gfp & __GFP_NOFAIL && !charge->force) {
+		charge->force = true;
 		return true;
 	}
-	if (charge->gfp & __GFP_NOFAIL) {
-		charge->force = true;
+	if (memalloc.overcharge && !charge->unwinds) {
+		charge->unwinds = true;
 		return true;
 	}
 	memcg_event(over, MEMCG_EVENT_OOM);

@@ -12,10 +12,11 @@
  *	charge_end(&charge);
  *
  * A charge and the note of whose it is are made under one lock, so whoever
- * holds the lock finds the books balanced. charge_again() makes room by
- * draining the stocks below the limit that was in the way, with no lock held. If
- * the group was removed meanwhile, its limit binds nobody: the charge goes to the
- * nearest living ancestor.
+ * holds the lock finds the books balanced. charge_again() makes room below the
+ * limit that was in the way, with no lock held: it drains the stocks, then has
+ * memory reclaimed, which runs callbacks of the program, until that helps no more.
+ * If the group was removed meanwhile, its limit binds nobody: the charge goes to
+ * the nearest living ancestor.
  */
 #ifndef ACCOUNTING_CHARGE_H
 #define ACCOUNTING_CHARGE_H
@@ -26,9 +27,13 @@ struct charge {
 	struct obj_cgroup *objcg;  /* the caller's */
 	struct mem_cgroup *memcg;  /* a reference */
 	struct page_counter *fail; /* whose limit was in the way */
-	gfp_t gfp;
-	int tries;
-	bool force; /* past any limit, for __GFP_NOFAIL at last */
+	int64_t pages;		   /* that were refused */
+	gfp_t gfp;		   /* what is left of it in the thread's scopes */
+	int drains;
+	int rounds;   /* of reclaim, in all */
+	int useless;  /* of them, the last ones, without progress */
+	bool force;   /* past any limit */
+	bool unwinds; /* by what the thread's memalloc_overcharge_save() allows */
 };
 
 void charge_begin(struct charge *charge, struct obj_cgroup *objcg, gfp_t gfp);

@@ -7,6 +7,7 @@
 #include "accounting/memcg_more.h"
 #include "accounting/obj_cgroup.h"
 #include "accounting/obj_stock.h"
+#include "accounting/reclaim_ops.h"
 #include "alloc/base/message.h"
 #include "alloc/base/meta.h"
 
@@ -14,6 +15,7 @@ struct lock cgroup_lock = LOCK_INIT(LOCK_RANK_TREE);
 struct mem_cgroup root_memcg;
 struct mem_cgroup *process_memcg;
 struct memcg_ops memcg_ops;
+struct memcg_reclaim_ops reclaim_ops;
 
 static uint64_t nr_structs; /* atomic: of groups, but the root's, not freed yet */
 
@@ -62,6 +64,8 @@ static void memcg_release(struct mem_cgroup *memcg)
 	list_del_rcu(&memcg->sibling);
 	memcg_remove_id(memcg);
 	unlock(&cgroup_lock);
+	if (reclaim_ops.release)
+		reclaim_ops.release(memcg);
 	obj_cgroup_put(memcg->objcg); /* the group's */
 	call_rcu(&memcg->rcu, memcg_free_rcu);
 }
@@ -230,6 +234,8 @@ static int64_t memcg_offline(struct mem_cgroup *memcg)
 
 	memcg_unlink(memcg);
 	handed_over = memcg_reparent_objcgs(memcg);
+	page_counter_set_min(&memcg->memory, 0);
+	page_counter_set_low(&memcg->memory, 0);
 	/* Dead descendants are the parent's, whose number has them already. */
 	WRITE_ONCE(memcg->nr_dying_descendants, 0);
 	memcg_ops.release_heaps(memcg);

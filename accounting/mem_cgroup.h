@@ -59,6 +59,9 @@ struct mem_cgroup {
 	/* Atomic; const once it is there. See memcg_more.h. */
 	struct memcg_more *more;
 
+	/* RCU: which shrinkers may have objects of the group; the layer above's. */
+	struct shrinker_info *shrinker_info;
+
 	/* cgroup_lock; the numbers are also read bare. */
 	uint32_t nr_children;	       /* online */
 	uint32_t nr_descendants;       /* online */
@@ -95,6 +98,12 @@ struct memcg_ops {
 
 	/* Lets threads enter a closed group again. cgroup_lock is held. */
 	void (*open_heaps)(struct mem_cgroup *memcg);
+
+	/*
+	 * Calls @fn where the program's callbacks may run, whatever the thread is
+	 * amid: see task_begin_callbacks(). False if they may not.
+	 */
+	bool (*run_callback)(void (*fn)(void *arg), void *arg);
 
 	/* Empties the heaps of a closed group. cgroup_lock is held. */
 	void (*release_heaps)(struct mem_cgroup *memcg);
@@ -169,6 +178,23 @@ void memcg_event(struct mem_cgroup *memcg, enum memcg_event event);
 
 /* As in memory.events. */
 const char *memcg_event_name(enum memcg_event event);
+
+/* ---- Protection ---------------------------------------------------------- */
+
+/*
+ * Sets what of memory.min and memory.low is in effect for @memcg when the subtree of
+ * @root (NULL: of all) is reclaimed. Those above it, up to @root, are set before: a
+ * walk from @root comes to parents first.
+ */
+void mem_cgroup_calculate_protection(struct mem_cgroup *root, struct mem_cgroup *memcg);
+
+/* Pages, as of the last call of that. */
+int64_t mem_cgroup_effective_min(const struct mem_cgroup *memcg);
+int64_t mem_cgroup_effective_low(const struct mem_cgroup *memcg);
+
+/* Whether all that it uses is protected; never for @root itself. */
+bool mem_cgroup_below_min(const struct mem_cgroup *root, const struct mem_cgroup *memcg);
+bool mem_cgroup_below_low(const struct mem_cgroup *root, const struct mem_cgroup *memcg);
 
 /* Structs of groups that are not freed yet, the root's not counted; for tests. */
 uint64_t memcg_nr_structs(void);

@@ -56,9 +56,12 @@ bool mem_cgroup_fork_child(void)
 	for_each_memcg (memcg, &root_memcg) {
 		memcg->memory.record->usage = 0;
 		memcg_more_fork_child(memcg);
+		page_counter_forget_protected_usage(&memcg->memory);
 	}
 	for_each_memcg (memcg, &root_memcg)
 		recount_one(memcg);
+	for_each_memcg (memcg, &root_memcg)
+		propagate_protected_usage(&memcg->memory);
 	return true;
 }
 

@@ -55,6 +55,7 @@ static bool try_move_span(struct charge *charge, struct obj_cgroup **owner, stru
 		*owner = to;
 		return true;
 	}
+	charge->pages = pages;
 	if (!page_counter_try_charge_below(way.to, way.common, pages, &charge->fail))
 		return false;
 	obj_cgroup_remove_span(from, (int64_t)bytes, node);
@@ -72,7 +73,7 @@ int obj_cgroup_move_span(struct obj_cgroup **owner, struct mem_cgroup *to, size_
 	bool online, moved;
 
 	obj_cgroup_get(to->objcg); /* the span's */
-	charge_begin(&charge, to->objcg, GFP_KERNEL);
+	charge_begin(&charge, to->objcg, GFP_NOFS);
 	do {
 		lock(&cgroup_lock);
 		online = to->online;
@@ -112,6 +113,7 @@ static bool move_pages(struct charge *charge, struct obj_cgroup *from, struct ob
 	struct way way = find_way(from, to);
 	int64_t given = give_pages(from, pages, bytes);
 
+	charge->pages = pages;
 	if (given < pages && !page_counter_try_charge(way.to, pages - given, &charge->fail))
 		goto no_room;
 	if (given && !page_counter_try_charge_below(way.to, way.common, given, &charge->fail)) {
@@ -158,7 +160,7 @@ int obj_cgroup_move_bytes(struct obj_cgroup *from, struct obj_stock *stock, size
 	struct charge charge;
 	bool is_ready, moved;
 
-	charge_begin(&charge, stock->objcg, GFP_KERNEL);
+	charge_begin(&charge, stock->objcg, GFP_NOFS);
 	do {
 		is_ready = ready(arg);
 		lock(&cgroup_lock);

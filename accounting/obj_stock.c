@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "accounting/charge.h"
+#include "accounting/memalloc.h"
 
 /*
  * What the record is told: changes of at least this part of what it knows, or
@@ -249,7 +250,7 @@ static bool fill(struct obj_stock *stock, struct charge *charge, size_t size)
 	int64_t pages = __obj_stock_short(stock, size);
 
 	if (pages) {
-		int64_t batch = batch_pages(stock, charge->memcg);
+		int64_t batch = charge->force ? 0 : batch_pages(stock, charge->memcg);
 
 		if (batch && charge_try(charge, pages + batch))
 			pages += batch;
@@ -266,7 +267,7 @@ static bool fill(struct obj_stock *stock, struct charge *charge, size_t size)
  */
 static bool fill_at_once(struct obj_stock *stock, gfp_t gfp, size_t size)
 {
-	struct charge charge = {.gfp = gfp};
+	struct charge charge = {.gfp = gfp, .force = memalloc_is_noreclaim()};
 	bool charged;
 
 	rcu_read_lock();

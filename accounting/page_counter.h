@@ -17,6 +17,16 @@
 struct page_counter {
 	struct counters_record *record; /* const after creation */
 	struct page_counter *parent;	/* const; NULL for the root */
+
+	/*
+	 * Atomic: the smaller of usage and min or low, and the sums of the children's.
+	 * At any quiet moment they are right; see propagate_protected_usage().
+	 */
+	int64_t min_usage, low_usage;
+	int64_t children_min_usage, children_low_usage;
+
+	/* Atomic; what of min and low is in effect: see protection.c. */
+	int64_t emin, elow;
 };
 
 /*
@@ -48,6 +58,17 @@ static inline void page_counter_raise(int64_t *mark, int64_t usage)
 	while (usage > old && !cmpxchg_relaxed(mark, &old, usage))
 		;
 }
+
+/* Protection of a counter that has a parent. */
+void page_counter_set_min(struct page_counter *counter, int64_t pages);
+void page_counter_set_low(struct page_counter *counter, int64_t pages);
+
+/*
+ * After usage, min or low have changed. Forgetting is for a counter whose sums are not
+ * to be relied on, while nobody else is there.
+ */
+void propagate_protected_usage(struct page_counter *counter);
+void page_counter_forget_protected_usage(struct page_counter *counter);
 
 /* Pages that may be charged before the nearest limit; racy by nature. */
 int64_t page_counter_margin(const struct page_counter *counter);

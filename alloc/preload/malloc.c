@@ -16,7 +16,7 @@
 
 EXPORT void *malloc(size_t size)
 {
-	return kmalloc_fast(size, GFP_KERNEL);
+	return kmalloc_fast(size, GFP_NOFS);
 }
 
 EXPORT void free(void *ptr)
@@ -30,18 +30,18 @@ EXPORT void *calloc(size_t n, size_t size)
 
 	if (unlikely(__builtin_mul_overflow(n, size, &bytes)))
 		return slab_alloc_refused();
-	return kmalloc_zeroed(bytes, GFP_KERNEL);
+	return kmalloc_zeroed(bytes, GFP_NOFS);
 }
 
 static void *resize(void *ptr, size_t size, const char *caller)
 {
 	if (!ptr)
-		return kmalloc_fast(size, GFP_KERNEL);
+		return kmalloc_fast(size, GFP_NOFS);
 	if (!size) {
 		kfree_fast(ptr, caller);
 		return NULL;
 	}
-	return kmalloc_resize(ptr, size, GFP_KERNEL, caller);
+	return kmalloc_resize(ptr, size, GFP_NOFS, caller);
 }
 
 EXPORT void *realloc(void *ptr, size_t size)
@@ -64,7 +64,7 @@ static void *aligned(size_t align, size_t size)
 		errno = EINVAL;
 		return NULL;
 	}
-	return kmalloc_aligned(align, size, GFP_KERNEL);
+	return kmalloc_aligned(align, size, GFP_NOFS);
 }
 
 EXPORT void *aligned_alloc(size_t align, size_t size)
@@ -89,7 +89,7 @@ EXPORT int posix_memalign(void **memptr, size_t align, size_t size)
 
 	if (align % sizeof(void *) || !is_power_of_two(align))
 		return EINVAL;
-	ptr = kmalloc_aligned(align, size, GFP_KERNEL);
+	ptr = kmalloc_aligned(align, size, GFP_NOFS);
 	errno = saved_errno;
 	if (!ptr)
 		return ENOMEM;

@@ -40,22 +40,22 @@ static noinline void *new_slow(size_t size, size_t align)
 
 	while (!ptr) {
 		make_room();
-		ptr = align ? kmalloc_aligned(align, size, GFP_KERNEL)
-			    : kmalloc_fast(size, GFP_KERNEL);
+		ptr = align ? kmalloc_aligned(align, size, GFP_NOFS)
+			    : kmalloc_fast(size, GFP_NOFS);
 	}
 	return ptr;
 }
 
 static __always_inline_fn void *new_fast(size_t size)
 {
-	void *ptr = kmalloc_fast(size, GFP_KERNEL);
+	void *ptr = kmalloc_fast(size, GFP_NOFS);
 
 	return likely(ptr) ? ptr : new_slow(size, 0);
 }
 
 static __always_inline_fn void *new_aligned(size_t size, size_t align)
 {
-	void *ptr = kmalloc_aligned(align, size, GFP_KERNEL);
+	void *ptr = kmalloc_aligned(align, size, GFP_NOFS);
 
 	return likely(ptr) ? ptr : new_slow(size, align);
 }
@@ -93,7 +93,7 @@ static noinline void *nothrow_aligned_slow(const char *symbol, size_t size, size
 	void *cxx_##suffix##_nothrow(size_t size, const void *tag) CXX(_Zn##op##mRKSt9nothrow_t);  \
 	void *cxx_##suffix##_nothrow(size_t size, const void *tag)                                 \
 	{                                                                                          \
-		void *ptr = kmalloc_fast(size, GFP_KERNEL);                                        \
+		void *ptr = kmalloc_fast(size, GFP_NOFS);                                        \
                                                                                                    \
 		return likely(ptr) ? ptr : nothrow_slow("_Zn" #op "mRKSt9nothrow_t", size, tag);   \
 	}                                                                                          \
@@ -106,7 +106,7 @@ static noinline void *nothrow_aligned_slow(const char *symbol, size_t size, size
 		CXX(_Zn##op##mSt11align_val_tRKSt9nothrow_t);                                      \
 	void *cxx_##suffix##_aligned_nothrow(size_t size, size_t align, const void *tag)           \
 	{                                                                                          \
-		void *ptr = kmalloc_aligned(align, size, GFP_KERNEL);                              \
+		void *ptr = kmalloc_aligned(align, size, GFP_NOFS);                              \
                                                                                                    \
 		return likely(ptr)                                                                 \
 			       ? ptr                                                               \

@@ -14,6 +14,7 @@
 #include "alloc/base/meta.h"
 #include "alloc/pages/page_run.h"
 #include "alloc/slab/count.h"
+#include "alloc/slab/helper_thread.h"
 #include "alloc/slab/purger.h"
 #include "alloc/slab/task.h"
 
@@ -132,7 +133,7 @@ static void tear_heap(struct heap *heap, void *arg)
 {
 	(void)arg;
 	heap->torn = true;
-	if (task_owns(heap))
+	if (task_keeps(heap))
 		return;
 	settle_overdrawn(&heap->stock);
 	heap_park(heap);
@@ -143,7 +144,7 @@ static void drop_task(struct task *task)
 {
 	for (int i = 0; i < TASK_STOCKS; i++)
 		obj_stock_detach(&task->stocks[i]);
-	list_del_init(&task->list);
+	task_unlist(task);
 	mem_cgroup_put(task->home);
 	meta_free(task, sizeof(*task));
 }
@@ -154,7 +155,7 @@ static void drop_lost_tasks(void)
 	uint32_t lost = 0;
 
 	list_for_each_entry_safe (task, tmp, &task_list, list) {
-		if (task == current_task)
+		if (task_is_own(task))
 			continue;
 		drop_task(task);
 		lost++;
@@ -169,6 +170,7 @@ static void drop_lost_tasks(void)
 static void fork_child(void)
 {
 	fork_release();
+	helper_threads_lost();
 	purger_lost();
 	rcu_bp_after_fork_child();
 	WRITE_ONCE(*counters_owned, 0); /* where the kernel did not */

@@ -29,9 +29,6 @@ static inline void purger_start_in_alloc(void)
  */
 void purger_start_in_free(void);
 
-/* The last thread of the program has ended: the process shall end. */
-void purger_stop(void);
-
 /* In the child of a fork. */
 void purger_lost(void);
 

@@ -9,6 +9,7 @@
 #include "alloc/base/meta.h"
 #include "alloc/pages/page_run.h"
 #include "alloc/slab/count.h"
+#include "alloc/slab/helper_thread.h"
 #include "alloc/slab/purger.h"
 
 __thread struct task *current_task;
@@ -16,11 +17,15 @@ __thread struct task *current_task;
 /* Set in a thread whose task has been freed: from then on heaps are lent. */
 static __thread bool task_ended __attribute__((tls_model("initial-exec")));
 
+/* Set in a thread of ours: its task, if any, is not one of the program's. */
+static __thread bool task_helps __attribute__((tls_model("initial-exec")));
+
 /* How many calls use the lent heap, one within the other; the last gives it back. */
 static __thread unsigned int lent __attribute__((tls_model("initial-exec")));
 
 struct lock task_list_lock = LOCK_INIT(LOCK_RANK_TASKS);
 struct list_head task_list = LIST_HEAD_INIT(task_list);
+static uint32_t nr_keepers; /* task_list_lock: tasks that keep the process */
 
 struct mem_cgroup *(*task_choose_home)(void);
 
@@ -73,6 +78,8 @@ static void slab_init_once(void)
 	memcg_ops.count_slabs = slab_count_all;
 	memcg_ops.recover_fork = slab_recover_fork;
 	memcg_ops.settle_fork = slab_settle_fork;
+	memcg_ops.run_callback = task_run_callback;
+	helper_threads_init();
 	if (page_runs_init() || slab_table_init() || mem_cgroups_init())
 		die("no memory to start");
 	kmem_caches_init(); /* asks how long slabs may be */
@@ -173,7 +180,7 @@ static void task_leave_home(struct task *task)
 		heap_return(heap);
 }
 
-static struct task *task_create(void)
+struct task *task_create(bool keeps_process)
 {
 	struct task *task = meta_alloc(sizeof(*task));
 
@@ -181,22 +188,29 @@ static struct task *task_create(void)
 		return NULL;
 	task->home = process_memcg;
 	mem_cgroup_get(task->home);
+	task->keeps_process = keeps_process;
 	lock(&task_list_lock);
 	list_add_tail(&task->list, &task_list);
+	nr_keepers += keeps_process;
 	unlock(&task_list_lock);
 	return task;
 }
 
-/* Returns whether it was the last. */
-static bool task_free(struct task *task)
+void task_unlist(struct task *task)
+{
+	list_del_init(&task->list);
+	nr_keepers -= task->keeps_process;
+}
+
+bool task_free(struct task *task)
 {
 	bool last;
 
 	for (int i = 0; i < TASK_STOCKS; i++)
 		obj_stock_detach(&task->stocks[i]);
 	lock(&task_list_lock);
-	list_del_init(&task->list);
-	last = list_empty(&task_list);
+	task_unlist(task);
+	last = task->keeps_process && !nr_keepers;
 	unlock(&task_list_lock);
 	mem_cgroup_put(task->home); /* is_home() does not find it any more */
 	meta_free(task, sizeof(*task));
@@ -213,7 +227,7 @@ static void task_choose(struct task *task)
 	struct mem_cgroup *home;
 
 	task->home_generation = READ_ONCE(home_generation);
-	if (!task_choose_home)
+	if (!task_choose_home || task_helps)
 		return;
 	home = task_choose_home();
 	if (!home)
@@ -264,7 +278,7 @@ struct heap *task_begin_heap(void)
 		}
 		return heap;
 	}
-	task = task_create();
+	task = task_create(!task_helps);
 	heap = task ? task_start(task) : NULL;
 	if (!heap) {
 		if (task)
@@ -289,9 +303,53 @@ static void give_all_back(struct heap *heap)
 	obj_stock_settle(&heap->stock);
 }
 
+/* What is in the heap stays there, for the next; bytes do not. */
+static void heap_settle(struct heap *heap)
+{
+	heap_pass_on(heap);
+	obj_stock_settle(&heap->stock);
+}
+
+void task_settle_stocks(void)
+{
+	struct task *task = current_task;
+
+	if (!task)
+		return;
+	for (int i = 0; i < TASK_STOCKS; i++)
+		obj_stock_detach(&task->stocks[i]);
+	heap_settle(current_heap);
+}
+
 void task_none(void)
 {
 	task_ended = true;
+}
+
+void task_help(void)
+{
+	task_helps = true;
+}
+
+bool task_has_ended(void)
+{
+	return task_ended || lent;
+}
+
+/* All that the task has; the heaps are parked. */
+static bool task_end(struct task *task, struct heap *heap)
+{
+	task_leave_home(task);
+	heap_return(heap);
+	return task_free(task);
+}
+
+void task_give_back(struct task *task, struct heap *heap)
+{
+	if (task->home_heap)
+		heap_settle(task->home_heap);
+	heap_settle(heap);
+	task_end(task, heap);
 }
 
 static void task_exit(void *arg)
@@ -299,6 +357,8 @@ static void task_exit(void *arg)
 	struct task *task = arg;
 	struct heap *heap = current_heap;
 
+	if (task != current_task)
+		die("a thread has ended within a callback");
 	rcu_take_in_thread(); /* liburcu may have let it go already */
 	if (task->home_heap)
 		give_all_back(task->home_heap);
@@ -306,10 +366,8 @@ static void task_exit(void *arg)
 	current_heap = &heap_none;
 	current_task = NULL;
 	task_ended = true;
-	task_leave_home(task);
-	heap_return(heap);
-	if (task_free(task))
-		purger_stop();
+	if (task_end(task, heap))
+		helper_threads_stop();
 }
 
 /* ---- Stocks for others' objects ----------------------------------------- */

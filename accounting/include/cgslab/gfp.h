@@ -18,12 +18,20 @@ typedef unsigned int gfp_t;
 #define __GFP_NOFAIL	     ((gfp_t)0x08u) /* may pass the group's limit */
 #define __GFP_NOWARN	     ((gfp_t)0x10u) /* accepted: failures are silent */
 
-#define __GFP_BITS	     ((gfp_t)0x1fu)
+#define __GFP_FS	     ((gfp_t)0x20u) /* callbacks may take the program's locks */
 
-#define GFP_KERNEL	     (__GFP_DIRECT_RECLAIM)
-#define GFP_KERNEL_ACCOUNT   (GFP_KERNEL | __GFP_ACCOUNT)
-#define GFP_NOWAIT	     ((gfp_t)0)
-#define GFP_ATOMIC	     ((gfp_t)0)
+#define __GFP_BITS	     ((gfp_t)0x3fu)
+
+/*
+ * GFP_KERNEL: whoever gives it holds no lock that a callback may want.
+ * GFP_NOFS: only callbacks that are safe inside malloc() run at once; malloc() and
+ * its like use it. GFP_NOWAIT: nothing is waited for, and no callback runs.
+ */
+#define GFP_KERNEL	   (__GFP_DIRECT_RECLAIM | __GFP_FS)
+#define GFP_KERNEL_ACCOUNT (GFP_KERNEL | __GFP_ACCOUNT)
+#define GFP_NOFS	   (__GFP_DIRECT_RECLAIM)
+#define GFP_NOWAIT	   ((gfp_t)0)
+#define GFP_ATOMIC	   ((gfp_t)0)
 
 /*
  * In every declaration of the API: the symbol behind a kernel name has the

@@ -380,6 +380,34 @@ struct mem_cgroup_identity {
 int mem_cgroup_verify(struct mem_cgroup *memcg, struct mem_cgroup_identity *identity)
 	CGSLAB_API(mem_cgroup_verify);
 
+/* ---- Scopes of the calling thread ---------------------------------------- */
+
+/*
+ * Between save and restore, which may be nested, what the thread allocates and charges
+ * reclaims nothing and runs no callback; it goes past limits rather than to be
+ * refused, so it should be little, or soon be freed. Callbacks of shrinkers, and those
+ * of mem_cgroup_set_oom(), are called within such a scope.
+ * Source: memalloc_noreclaim_save(), include/linux/sched/mm.h.
+ */
+unsigned int memalloc_noreclaim_save(void) CGSLAB_API(memalloc_noreclaim_save);
+void memalloc_noreclaim_restore(unsigned int flags) CGSLAB_API(memalloc_noreclaim_restore);
+
+/*
+ * The same, as if each gfp were without __GFP_FS: for who holds a lock that a callback
+ * may want, and calls what gives GFP_KERNEL. Source: memalloc_nofs_save().
+ */
+unsigned int memalloc_nofs_save(void) CGSLAB_API(memalloc_nofs_save);
+void memalloc_nofs_restore(unsigned int flags) CGSLAB_API(memalloc_nofs_restore);
+
+/*
+ * Between save and restore charges that would be refused go past limits, by @bytes in
+ * all: so that who has to unwind can. What was charged so stays charged until it is
+ * freed. Save returns what restore is to be given; a scope within another has an
+ * allowance of its own.
+ */
+size_t memalloc_overcharge_save(size_t bytes) CGSLAB_API(memalloc_overcharge_save);
+void memalloc_overcharge_restore(size_t left) CGSLAB_API(memalloc_overcharge_restore);
+
 /* ---- Byte charges: obj_cgroup ------------------------------------------ */
 
 /*

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What reclaim, in the layer above, does for accounting. Set once, by a constructor
+ * of that layer. Without it a charge that meets a limit drains the stocks, and is
+ * refused.
+ */
+#ifndef ACCOUNTING_RECLAIM_OPS_H
+#define ACCOUNTING_RECLAIM_OPS_H
+
+#include "accounting/mem_cgroup.h"
+
+/* Each may be NULL. */
+struct memcg_reclaim_ops {
+	/*
+	 * Frees what it can of the subtree, @pages if it gets there. Returns by how
+	 * many pages usage fell, or how many objects were freed: > 0 is progress.
+	 * Runs callbacks: no lock is held, and no read section of RCU is under way.
+	 */
+	int64_t (*try_to_free)(struct mem_cgroup *memcg, int64_t pages, gfp_t gfp);
+
+	/*
+	 * The usage of @memcg, to which the caller has a reference, is above its high:
+	 * the reclaim thread shall see to it. Never sleeps; within a slow allocation
+	 * with nothing held.
+	 */
+	void (*high_exceeded)(struct mem_cgroup *memcg);
+
+	/*
+	 * The root's usage is above its high, which whoever watches the machine keeps
+	 * where that gets short of memory. Sleeps for 100 ms at most, and only if @gfp
+	 * has __GFP_DIRECT_RECLAIM. Nothing is held.
+	 */
+	void (*machine_high)(gfp_t gfp);
+
+	/*
+	 * @memcg is offline, and what is kept for it passes to the parent; children
+	 * come before their parents. No lock is held, cgroup_lock neither; the caller
+	 * has a reference. @killed: the objects that were on its lists are about to go.
+	 */
+	void (*reparent)(struct mem_cgroup *memcg, bool killed);
+
+	/* The last reference is gone; before the grace period that frees the struct. */
+	void (*release)(struct mem_cgroup *memcg);
+};
+
+extern struct memcg_reclaim_ops reclaim_ops;
+
+#endif
