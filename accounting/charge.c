@@ -8,13 +8,6 @@
 /* For who may not reclaim. */
 #define CHARGE_DRAINS 3
 
-/* Rounds of reclaim: in a row without progress, and in all. Source: MAX_RECLAIM_RETRIES. */
-#define RECLAIM_USELESS 16
-#define RECLAIM_ROUNDS	128
-
-/* Reclaim is asked for so many at least, as its walk costs the same. */
-#define RECLAIM_PAGES 32
-
 void charge_begin(struct charge *charge, struct obj_cgroup *objcg, gfp_t gfp)
 {
 	*charge = (struct charge){
@@ -78,8 +71,8 @@ static bool charge_reclaim(struct charge *charge, struct mem_cgroup *over)
 
 	if (charge->useless == RECLAIM_USELESS || charge->rounds++ == RECLAIM_ROUNDS)
 		return false;
-	freed = reclaim_ops.try_to_free(over, max_t(int64_t, charge->pages, RECLAIM_PAGES),
-					charge->gfp);
+	freed = memcg_reclaim(over, max_t(int64_t, charge->pages, RECLAIM_PAGES), charge->gfp,
+			      charge->memcg);
 	if (freed > 0) {
 		charge->useless = 0;
 		memcg_drain_stocks(over); /* what others have freed meanwhile */
@@ -92,7 +85,7 @@ static bool charge_reclaim(struct charge *charge, struct mem_cgroup *over)
 /* Makes room below the limit that is in the way, if there can be. */
 static bool make_room(struct charge *charge, struct mem_cgroup *over)
 {
-	bool reclaims = may_reclaim(charge);
+	bool reclaims = memcg_may_reclaim(charge->gfp);
 
 	if (charge->pages > READ_ONCE(over->memory.record->max))
 		return false;

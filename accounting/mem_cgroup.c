@@ -15,7 +15,6 @@ struct lock cgroup_lock = LOCK_INIT(LOCK_RANK_TREE);
 struct mem_cgroup root_memcg;
 struct mem_cgroup *process_memcg;
 struct memcg_ops memcg_ops;
-struct memcg_reclaim_ops reclaim_ops;
 
 static uint64_t nr_structs; /* atomic: of groups, but the root's, not freed yet */
 

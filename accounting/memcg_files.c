@@ -13,40 +13,6 @@
 #include "accounting/size.h"
 #include "alloc/base/os.h"
 
-static uint64_t pages_to_bytes(int64_t pages)
-{
-	return pages >= COUNTERS_NO_LIMIT ? MEMCG_MAX : (uint64_t)pages << PAGE_SHIFT;
-}
-
-uint64_t mem_cgroup_usage(const struct mem_cgroup *memcg)
-{
-	/* A removed group is charged nothing, its counter with what it was last. */
-	if (!load_acquire(&memcg->online))
-		return 0;
-	return pages_to_bytes(READ_ONCE(memcg->memory.record->usage));
-}
-
-uint64_t mem_cgroup_peak(const struct mem_cgroup *memcg)
-{
-	return pages_to_bytes(READ_ONCE(memcg->memory.record->peak));
-}
-
-uint64_t mem_cgroup_max(const struct mem_cgroup *memcg)
-{
-	return pages_to_bytes(READ_ONCE(memcg->memory.record->max));
-}
-
-int mem_cgroup_set_max(struct mem_cgroup *memcg, uint64_t bytes)
-{
-	uint64_t pages = bytes >> PAGE_SHIFT;
-
-	if (!memcg->parent)
-		return -EINVAL;
-	counters_own();
-	WRITE_ONCE(memcg->memory.record->max, (int64_t)min_t(uint64_t, pages, COUNTERS_NO_LIMIT));
-	return 0;
-}
-
 /* ---- Text --------------------------------------------------------------- */
 
 struct text {

@@ -45,4 +45,23 @@ struct memcg_reclaim_ops {
 
 extern struct memcg_reclaim_ops reclaim_ops;
 
+/*
+ * Rounds of reclaim before it is given up: in a row without progress, and in all. At
+ * least so many pages are asked for, as the walk costs the same.
+ * Source: MAX_RECLAIM_RETRIES, SWAP_CLUSTER_MAX.
+ */
+#define RECLAIM_USELESS 16
+#define RECLAIM_ROUNDS	128
+#define RECLAIM_PAGES	32
+
+/* @gfp: as memalloc_gfp() has left it. Never in a read section: callbacks may wait for RCU. */
+bool memcg_may_reclaim(gfp_t gfp);
+
+/*
+ * try_to_free() by a thread of the program, which @stalled waits for: a group that the
+ * caller has a reference to. memcg_may_reclaim(@gfp) holds.
+ */
+int64_t memcg_reclaim(struct mem_cgroup *memcg, int64_t pages, gfp_t gfp,
+		      struct mem_cgroup *stalled);
+
 #endif

@@ -283,11 +283,34 @@ void mem_cgroup_peak_close(struct mem_cgroup_peak *peak) CGSLAB_API(mem_cgroup_p
 uint64_t mem_cgroup_max(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_max);
 
 /*
- * A charge that would take the subtree past @bytes is refused from now on.
- * What is charged already stays, also if it is more. Returns 0, or -EINVAL for
- * the root.
+ * A charge that would take the subtree past @bytes first has memory reclaimed, and is
+ * refused if that does not help. If more is charged already, this reclaims, with
+ * callbacks, until it fits or nothing more is to be had; what is left stays charged.
+ * So whoever calls it holds no lock that a callback may want; in an RCU read section
+ * nothing is reclaimed. Returns 0, or -EINVAL for the root.
  */
 int mem_cgroup_set_max(struct mem_cgroup *memcg, uint64_t bytes) CGSLAB_API(mem_cgroup_set_max);
+
+/*
+ * memory.high: beyond it nothing is refused, but memory is reclaimed, by a thread of
+ * the library's; and whoever allocates is slowed down, the more the further usage is
+ * above it, by two seconds for one charge at most. (Within malloc() only with
+ * throttle:true in CGSLAB_CONF.) Setting it below the usage reclaims as above.
+ */
+uint64_t mem_cgroup_high(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_high);
+int mem_cgroup_set_high(struct mem_cgroup *memcg, uint64_t bytes) CGSLAB_API(mem_cgroup_set_high);
+
+/*
+ * memory.min and memory.low: so much of the subtree's usage is not reclaimed for want
+ * of memory outside of it; low only as long as there is anything else. Siblings share
+ * what their parent has; what they do not ask for protects the rest of their usage
+ * (memory_recursiveprot). 0: none. Setting returns 0, -EINVAL for the root, or -ENODEV
+ * for a removed group.
+ */
+uint64_t mem_cgroup_min(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_min);
+int mem_cgroup_set_min(struct mem_cgroup *memcg, uint64_t bytes) CGSLAB_API(mem_cgroup_set_min);
+uint64_t mem_cgroup_low(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_low);
+int mem_cgroup_set_low(struct mem_cgroup *memcg, uint64_t bytes) CGSLAB_API(mem_cgroup_set_low);
 
 /* memory.stat, over the subtree. The caller sets size to sizeof the struct. */
 struct mem_cgroup_stat {
