@@ -314,10 +314,20 @@ void os_futex_wait_for(uint32_t *word, uint32_t value, unsigned int ms)
 	futex_wait(word, value, &most);
 }
 
-void os_futex_wake(uint32_t *word)
+static void futex_wake(uint32_t *word, int most)
 {
 	int saved_errno = errno;
 
-	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, most, NULL, NULL, 0);
 	errno = saved_errno;
+}
+
+void os_futex_wake(uint32_t *word)
+{
+	futex_wake(word, 1);
+}
+
+void os_futex_wake_all(uint32_t *word)
+{
+	futex_wake(word, INT32_MAX);
 }

@@ -113,6 +113,7 @@ void os_pause(unsigned int tries);
 
 void os_futex_wait(uint32_t *word, uint32_t value);
 void os_futex_wait_for(uint32_t *word, uint32_t value, unsigned int ms);
-void os_futex_wake(uint32_t *word);
+void os_futex_wake(uint32_t *word); /* one who waits */
+void os_futex_wake_all(uint32_t *word);
 
 #endif
