@@ -58,12 +58,6 @@ static bool was_reparented(struct charge *charge)
 	return true;
 }
 
-/* Callbacks may wait for a grace period, so none runs in a read section. */
-static bool may_reclaim(const struct charge *charge)
-{
-	return charge->gfp & __GFP_DIRECT_RECLAIM && reclaim_ops.try_to_free && !rcu_read_ongoing();
-}
-
 /* Whether reclaim may help, or has helped; bounded. */
 static bool charge_reclaim(struct charge *charge, struct mem_cgroup *over)
 {
