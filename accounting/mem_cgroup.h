@@ -112,6 +112,13 @@ struct memcg_ops {
 	bool (*has_threads)(struct mem_cgroup *memcg);
 
 	/*
+	 * The calling thread is stalled, or not any more; whether a thread is inside
+	 * the subtree that is not. No lock is held.
+	 */
+	void (*note_stall)(bool stalled);
+	bool (*has_running)(struct mem_cgroup *memcg);
+
+	/*
 	 * Sets the counted_ fields of all obj_cgroups from the slabs; exact
 	 * while nothing changes. cgroup_lock is held.
 	 */

@@ -87,6 +87,23 @@ static void show_events_local(struct mem_cgroup *memcg, struct text *text)
 	show_event_array(memcg->memory.record->events_local, text);
 }
 
+static void show_pressure_line(struct text *text, const char *name,
+			       const struct mem_cgroup_pressure_line *line)
+{
+	put(text, "%s avg10=%u.%02u avg60=%u.%02u avg300=%u.%02u total=%" PRIu64 "\n", name,
+	    line->avg10 / 100, line->avg10 % 100, line->avg60 / 100, line->avg60 % 100,
+	    line->avg300 / 100, line->avg300 % 100, line->total_us);
+}
+
+static void show_pressure(struct mem_cgroup *memcg, struct text *text)
+{
+	struct mem_cgroup_pressure pressure = {.size = sizeof(pressure)};
+
+	mem_cgroup_pressure(memcg, &pressure);
+	show_pressure_line(text, "some", &pressure.some);
+	show_pressure_line(text, "full", &pressure.full);
+}
+
 static void show_cgroup_stat(struct mem_cgroup *memcg, struct text *text)
 {
 	put(text, "nr_descendants %" PRIu64 "\n", mem_cgroup_nr_descendants(memcg));
@@ -119,10 +136,15 @@ static const struct memcg_file {
 	void (*show)(struct mem_cgroup *memcg, struct text *text);
 	int (*write)(struct mem_cgroup *memcg, const char *value);
 } files[] = {
-	{"memory.current", show_current, NULL},	 {"memory.peak", show_peak, write_peak},
-	{"memory.max", show_max, write_max},	 {"memory.stat", show_stat, NULL},
-	{"memory.events", show_events, NULL},	 {"memory.events.local", show_events_local, NULL},
-	{"cgroup.stat", show_cgroup_stat, NULL}, {"cgroup.events", show_cgroup_events, NULL},
+	{"memory.current", show_current, NULL},
+	{"memory.peak", show_peak, write_peak},
+	{"memory.max", show_max, write_max},
+	{"memory.stat", show_stat, NULL},
+	{"memory.events", show_events, NULL},
+	{"memory.events.local", show_events_local, NULL},
+	{"memory.pressure", show_pressure, NULL},
+	{"cgroup.stat", show_cgroup_stat, NULL},
+	{"cgroup.events", show_cgroup_events, NULL},
 };
 
 static const struct memcg_file *find_file(const char *name)

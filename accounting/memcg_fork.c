@@ -62,6 +62,7 @@ bool mem_cgroup_fork_child(void)
 		recount_one(memcg);
 	for_each_memcg (memcg, &root_memcg)
 		propagate_protected_usage(&memcg->memory);
+	psi_fork_child();
 	return true;
 }
 

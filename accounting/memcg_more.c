@@ -14,6 +14,7 @@ struct memcg_more *memcg_more(struct mem_cgroup *memcg)
 		return NULL;
 	list_init(&more->listeners);
 	list_init(&more->peaks);
+	psi_group_init(&more->psi);
 	/* Pairs with memcg_more_if_any(). Another thread may have been faster. */
 	if (cmpxchg_acq_rel(&memcg->more, &none, more))
 		return more;
@@ -31,6 +32,8 @@ void memcg_more_free(struct mem_cgroup *memcg)
 
 void memcg_more_fork_child(struct mem_cgroup *memcg)
 {
-	if (memcg->more)
-		memcg_drop_listeners(memcg->more);
+	if (!memcg->more)
+		return;
+	memcg_drop_listeners(memcg->more);
+	psi_group_fork_child(&memcg->more->psi);
 }

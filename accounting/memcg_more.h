@@ -7,6 +7,7 @@
 #define ACCOUNTING_MEMCG_MORE_H
 
 #include "accounting/mem_cgroup.h"
+#include "accounting/psi.h"
 
 struct memcg_more {
 	/* By ->list; cgroup_lock, and RCU for readers. */
@@ -14,6 +15,8 @@ struct memcg_more {
 
 	/* By ->list; cgroup_lock. */
 	struct list_head peaks; /* see memcg_peak.c */
+
+	struct psi_group psi;
 };
 
 /*

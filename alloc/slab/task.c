@@ -67,6 +67,36 @@ static bool memcg_has_threads(struct mem_cgroup *memcg)
 	return false;
 }
 
+/* memcg_ops.note_stall */
+static void task_note_stall(bool stalled)
+{
+	if (current_task)
+		WRITE_ONCE(current_task->stalled, stalled);
+}
+
+/* memcg_ops.has_running */
+static bool memcg_has_running(struct mem_cgroup *memcg)
+{
+	struct task *task;
+	bool found = false;
+
+	rcu_read_lock();
+	lock(&task_list_lock);
+	list_for_each_entry (task, &task_list, list) {
+		/*
+		 * Not ours, and not those of callbacks. The group is kept from going by
+		 * RCU; the acquire pairs with task_switch().
+		 */
+		found = task->keeps_process && !READ_ONCE(task->stalled) &&
+			mem_cgroup_is_descendant(load_acquire(&task->inside), memcg);
+		if (found)
+			break;
+	}
+	unlock(&task_list_lock);
+	rcu_read_unlock();
+	return found;
+}
+
 /* ---- Start -------------------------------------------------------------- */
 
 static void slab_init_once(void)
@@ -75,6 +105,8 @@ static void slab_init_once(void)
 	memcg_ops.open_heaps = memcg_open_heaps;
 	memcg_ops.release_heaps = memcg_release_heaps;
 	memcg_ops.has_threads = memcg_has_threads;
+	memcg_ops.note_stall = task_note_stall;
+	memcg_ops.has_running = memcg_has_running;
 	memcg_ops.count_slabs = slab_count_all;
 	memcg_ops.recover_fork = slab_recover_fork;
 	memcg_ops.settle_fork = slab_settle_fork;
@@ -187,6 +219,7 @@ struct task *task_create(bool keeps_process)
 	if (!task)
 		return NULL;
 	task->home = process_memcg;
+	task->inside = process_memcg;
 	mem_cgroup_get(task->home);
 	task->keeps_process = keeps_process;
 	lock(&task_list_lock);
@@ -420,6 +453,8 @@ static int task_switch(struct task *task, struct mem_cgroup *memcg)
 		warm_up(heap);
 	task->left = old;
 	current_heap = heap;
+	/* Before the old group may go; pairs with memcg_has_running(). */
+	store_release(&task->inside, memcg);
 	task_leave(task, old);
 	return 0;
 }

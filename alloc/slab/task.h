@@ -18,6 +18,8 @@ struct task {
 	uint32_t home_generation;  /* as of which home was chosen */
 	uint32_t pinned;	   /* constructors or callbacks at work: no other home */
 	bool keeps_process;	   /* const: of a thread of the program; task_list_lock counts */
+	bool stalled;		   /* atomic: waits for memory; see psi.h */
+	struct mem_cgroup *inside; /* atomic, for others to see: that of its heap */
 	/* Const: what the thread has put aside for callbacks; see callbacks.c. */
 	struct task *outer;
 	struct heap *outer_heap;

@@ -367,6 +367,26 @@ int mem_cgroup_unregister_event(struct mem_cgroup *memcg, enum memcg_event event
 	CGSLAB_API(mem_cgroup_unregister_event);
 
 /*
+ * memory.pressure: how much of the time threads that work for the subtree had to wait
+ * for memory: in reclaim, or held back above memory.high. "some": one at least;
+ * "full": every thread inside the subtree. The shares are decaying averages over
+ * 10, 60 and 300 seconds, in hundredths of a percent. The caller sets size to sizeof the
+ * struct. Returns 0 or -EINVAL (size).
+ */
+struct mem_cgroup_pressure_line {
+	uint32_t avg10, avg60, avg300;
+	uint64_t total_us;
+};
+
+struct mem_cgroup_pressure {
+	size_t size;
+	struct mem_cgroup_pressure_line some, full;
+};
+
+int mem_cgroup_pressure(struct mem_cgroup *memcg, struct mem_cgroup_pressure *pressure)
+	CGSLAB_API(mem_cgroup_pressure);
+
+/*
  * Reads an interface file by its cgroup v2 name as text: "memory.current",
  * "memory.max", "memory.peak", "memory.stat", "memory.events",
  * "memory.events.local", "cgroup.stat", "cgroup.events". Returns the length as snprintf() does, or
