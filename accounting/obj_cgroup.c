@@ -120,7 +120,7 @@ static void account_bytes(struct obj_cgroup *objcg, int64_t bytes)
 /* @pages were charged for @bytes of them. objcg_lock(). */
 static void account_manual(struct obj_cgroup *objcg, int64_t bytes, int64_t pages)
 {
-	atomic_add(&objcg->live_base, bytes);
+	account_bytes(objcg, bytes);
 	atomic_add(&objcg->manual_base, bytes);
 	obj_cgroup_return_bytes(objcg, (pages << PAGE_SHIFT) - bytes);
 }
@@ -197,7 +197,7 @@ void obj_cgroup_uncharge_direct(struct obj_cgroup *objcg, size_t bytes, bool man
 	counters_own();
 	rcu_take_in_thread();
 	lock(objcg_lock(objcg));
-	atomic_sub(&objcg->live_base, (int64_t)bytes);
+	account_bytes(objcg, -(int64_t)bytes);
 	if (manual)
 		atomic_sub(&objcg->manual_base, (int64_t)bytes);
 	obj_cgroup_return_bytes(objcg, (int64_t)bytes);

@@ -132,7 +132,7 @@ void __obj_cgroup_uncharge_killed(struct obj_cgroup *objcg, const struct obj_cgr
 
 /*
  * obj_cgroup_charge() by a thread that has no stock, and the way back of bytes
- * charged through any; @manual: by obj_cgroup_charge().
+ * charged through any; @manual: by obj_cgroup_charge(). The record is told at once.
  */
 int obj_cgroup_charge_direct(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes);
 void obj_cgroup_uncharge_direct(struct obj_cgroup *objcg, size_t bytes, bool manual);

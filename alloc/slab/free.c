@@ -90,7 +90,7 @@ static void free_elsewhere(struct heap *heap, struct slab *slab, void *object)
 	if (unlikely(stock->objcg != slab->objcg)) {
 		int saved_errno = errno;
 
-		stock = task_stock(slab->objcg);
+		stock = task_stock_for_free(slab->objcg);
 		errno = saved_errno;
 	}
 	if (unlikely(!stock)) {

@@ -53,17 +53,18 @@ static void carve(struct heap *heap, struct slab *slab)
 }
 
 /*
- * The first slabs of a heap are small, so that small groups stay small, and what
- * a heap has of one cache never grows by much at a time.
+ * The first slab of a heap is small, so that small groups stay small, and what a heap
+ * has of one cache never grows by much at a time. But the fewer they are, the more
+ * frees find their slab in the processor's cache.
  */
 #define SLABS_OF_A_SIZE 3
 
 static size_t next_slab_bytes(const struct kmem_cache *cache, const struct heap_slot *slot)
 {
+	uint32_t doublings = (slot->nr_slabs + SLABS_OF_A_SIZE - 1) / SLABS_OF_A_SIZE;
 	size_t bytes = cache->first_bytes;
 
-	for (uint32_t n = slot->nr_slabs; n >= SLABS_OF_A_SIZE && bytes < cache->largest_bytes;
-	     n -= SLABS_OF_A_SIZE)
+	while (doublings-- && bytes < cache->largest_bytes)
 		bytes *= 2;
 	return min_t(size_t, bytes, cache->largest_bytes);
 }

@@ -405,23 +405,38 @@ static void task_exit(void *arg)
 
 /* ---- Stocks for others' objects ----------------------------------------- */
 
+static struct obj_stock *stock_of(struct task *task, struct obj_cgroup *objcg)
+{
+	if (current_heap->stock.objcg == objcg)
+		return &current_heap->stock;
+	return &task->stocks[((uintptr_t)objcg >> 6) % TASK_STOCKS];
+}
+
 struct obj_stock *task_stock(struct obj_cgroup *objcg)
 {
 	struct obj_stock *stock;
-	struct task *task;
 
 	/* A thread may free before it allocates for the first time. */
 	if (unlikely(!current_task) && (task_ended || !task_begin_heap()))
 		return NULL;
-	task = current_task;
-	if (current_heap->stock.objcg == objcg)
-		return &current_heap->stock;
-	stock = &task->stocks[((uintptr_t)objcg >> 6) % TASK_STOCKS];
+	stock = stock_of(current_task, objcg);
 	if (obj_stock_objcg(stock) == objcg)
 		return stock;
 	obj_stock_detach(stock);
 	obj_stock_attach(stock, objcg);
 	return stock;
+}
+
+struct obj_stock *task_stock_for_free(struct obj_cgroup *objcg)
+{
+	struct task *task = current_task;
+	struct obj_cgroup *in_place = task ? obj_stock_objcg(stock_of(task, objcg)) : NULL;
+
+	if (in_place && in_place != objcg && task->missed != objcg) {
+		task->missed = objcg;
+		return NULL;
+	}
+	return task_stock(objcg);
 }
 
 /* ---- Groups of the calling thread --------------------------------------- */
@@ -430,7 +445,7 @@ struct obj_stock *task_stock(struct obj_cgroup *objcg)
  * What the first allocations in a group that the thread has not been in lately
  * will wait for: the first free object of each of the small classes.
  */
-#define WARM_CLASSES 16 /* up to 512 bytes */
+#define WARM_CLASSES 24 /* up to 2 KiB */
 
 static void warm_up(const struct heap *heap)
 {

@@ -30,8 +30,9 @@ struct task {
 	} hints[TASK_HINTS];
 	/* For groups other than the heap's, by hash; detached: objcg NULL. */
 	struct obj_stock stocks[TASK_STOCKS];
-	struct heap *left;     /* the heap before this one, by address only */
-	struct list_head list; /* task_list_lock */
+	struct obj_cgroup *missed; /* whose stock a free last missed; by address only */
+	struct heap *left;	   /* the heap before this one, by address only */
+	struct list_head list;	   /* task_list_lock */
 };
 
 /* The calling thread's; NULL before its first slow path and after its end. */
@@ -110,6 +111,12 @@ void task_end_visit(struct heap *home);
  * ended in our eyes, or without memory. The caller knows of a reference.
  */
 struct obj_stock *task_stock(struct obj_cgroup *objcg);
+
+/*
+ * The same for a free. One that would take the place of another's gets NULL the first
+ * time: to uncharge an object without is cheaper than to detach and attach a stock.
+ */
+struct obj_stock *task_stock_for_free(struct obj_cgroup *objcg);
 
 /* Whether the heap is the calling thread's to use: where it is now, or at home. */
 static inline bool task_owns(const struct heap *heap)

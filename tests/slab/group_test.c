@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <urcu-bp.h>
@@ -14,6 +15,7 @@
 #include "alloc/base/meta.h"
 #include "alloc/pages/page_purger.h"
 #include "alloc/slab/heap.h"
+#include "alloc/slab/task.h"
 
 static struct mem_cgroup *a, *b;
 
@@ -335,6 +337,52 @@ Test(group, the_record_tells_of_slabs_that_others_emptied, .init = make)
 	in_thread(free_in_b, NULL);
 	cr_expect_eq(READ_ONCE(a->memory.record->slab_bytes), 0, "%ld bytes",
 		     (long)READ_ONCE(a->memory.record->slab_bytes));
+}
+
+#define STRAYS 8
+
+/* The bytes that the record says are live, once no stock has anything to tell. */
+static int64_t recorded_bytes(struct mem_cgroup *memcg)
+{
+	heaps_shrink();
+	return READ_ONCE(memcg->memory.record->object_bytes);
+}
+
+static struct mem_cgroup *strays_of[2 * TASK_STOCKS];
+static void *strays[ARRAY_SIZE(strays_of)][STRAYS];
+
+static void *free_strays(void *arg)
+{
+	for (int i = 0; i < STRAYS; i++) {
+		for (size_t g = 0; g < ARRAY_SIZE(strays_of); g++) {
+			kfree(strays[g][i]);
+			cr_expect_eq(live_bytes(strays_of[g]), 1024 * (STRAYS - 1 - i));
+		}
+	}
+	return arg;
+}
+
+/* Each free is of another group than the one before, and there are more than stocks. */
+Test(group, the_record_tells_of_strays)
+{
+	for (size_t g = 0; g < ARRAY_SIZE(strays_of); g++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "stray-%zu", g);
+		strays_of[g] = mem_cgroup_create(NULL, name);
+		cr_assert_not_null(strays_of[g]);
+		set_active_memcg(strays_of[g]);
+		for (int i = 0; i < STRAYS; i++)
+			strays[g][i] = kmalloc(1000, GFP_KERNEL);
+	}
+	set_active_memcg(NULL);
+	for (size_t g = 0; g < ARRAY_SIZE(strays_of); g++)
+		cr_expect_eq(recorded_bytes(strays_of[g]), 1024 * STRAYS);
+	in_thread(free_strays, NULL); /* when it ends, its stocks tell what they know */
+	for (size_t g = 0; g < ARRAY_SIZE(strays_of); g++) {
+		cr_expect_eq(recorded_bytes(strays_of[g]), 0);
+		cr_expect_eq(mem_cgroup_usage(strays_of[g]), 0);
+	}
 }
 
 /* By another heap of the group, as the first is taken. */
