@@ -43,7 +43,9 @@ struct heap_slot {
 	uint32_t nr_slabs;	   /* lock */
 	struct hlist_head partial; /* lock */
 	struct hlist_head empty;   /* lock: kept for the next burst */
-	void *seen;		   /* owner: freelist as of heap_flush_idle() */
+	uint32_t seen;		   /* owner: freelist as of heap_flush_idle(), its low bits */
+	uint16_t refilled_ms;	   /* owner: of large objects; see set_room() */
+	uint16_t run;		   /* owner: likewise */
 };
 
 /*

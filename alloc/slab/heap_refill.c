@@ -32,11 +32,50 @@ static int grow_extra(struct heap *heap, const struct kmem_cache *cache)
 	return 0;
 }
 
+/* Objects of so many bytes stay on a freelist only where such are often asked for. */
+#define LARGE_SIZE 4096
+
+/* A refill so soon after another is one of a run, which counts after so many. */
+#define RUN_MS	  4
+#define RUN_LEAST 3
+
+/*
+ * How many large objects may wait on a freelist, which is empty: none unless refills are
+ * in a run, and then twice as many from one to the next. Without room no empty slab is
+ * kept either, so that the next heap gets pages that are in the processor's cache.
+ * heap->lock.
+ */
+static void set_room(const struct kmem_cache *cache, struct heap_slot *slot)
+{
+	uint16_t now;
+
+	if (cache->size < LARGE_SIZE)
+		return;
+	now = (uint16_t)os_clock_ms();
+	if ((uint16_t)(now - slot->refilled_ms) >= RUN_MS)
+		slot->run = 0;
+	slot->refilled_ms = now;
+	slot->max_free = 0;
+	if (slot->run >= RUN_LEAST)
+		slot->max_free = min_t(int32_t, 1 << (slot->run - RUN_LEAST), cache->max_free);
+	if (slot->max_free < cache->max_free)
+		slot->run++;
+	slot->room = slot->max_free;
+}
+
+/* How many are carved at once; what finds no room waits for it in its slab. */
+static uint32_t carve_count(const struct heap_slot *slot, const struct slab *slab)
+{
+	uint32_t count = max_t(uint32_t, CARVE_BYTES / slab->size, CARVE_LEAST);
+
+	return min_t(uint32_t, count, max_t(uint32_t, (uint32_t)slot->max_free, 1));
+}
+
 /* Constructors may allocate, but the thread stays with this heap meanwhile. */
 static void carve(struct heap *heap, struct slab *slab)
 {
-	uint32_t want = max_t(uint32_t, CARVE_BYTES / slab->size, CARVE_LEAST);
-	struct heap_slot *slot;
+	struct heap_slot *slot = heap_slot(heap, slab->cache);
+	uint32_t want = carve_count(slot, slab);
 	struct task *task = current_task;
 	struct object_list list;
 
@@ -81,10 +120,11 @@ static int add_slab(struct heap *heap, struct kmem_cache *cache)
 		return -ENOMEM;
 	obj_stock_account_slab(&heap->stock, (int64_t)slab_bytes(slab));
 	slab->slot = kmem_cache_is_kmalloc(cache) ? slot : NULL;
-	if (!slot->nr_slabs++) { /* perhaps once of another cache, with the same id */
-		slot->max_free = cache->max_free;
-		slot->room = cache->max_free;
+	slot->nr_slabs++;
+	if (slot->size != cache->size) { /* perhaps once of another cache, with the same id */
 		slot->size = cache->size;
+		slot->max_free = cache->size < LARGE_SIZE ? cache->max_free : 0;
+		slot->room = slot->max_free;
 	}
 	heap_place_partial(heap, slab);
 	return 0;
@@ -99,13 +139,16 @@ static int refill_locked(struct heap *heap, struct kmem_cache *cache, struct sla
 	int err = 0;
 
 	heap_collect_remote(heap);
+	if (!slot->freelist)
+		set_room(cache, slot);
 	while (!err && !slot->freelist) {
 		if (slot->partial.first) {
 			*slab = heap_take_partial(heap, slot);
 			if (!slot->freelist && (*slab)->carved < (*slab)->nr)
 				break;
 		} else if (!heap_reuse_empty(heap, slot)) {
-			heap_flush_idle(heap); /* rather than to grow by as much */
+			if (slot->nr_slabs) /* rather than to grow by as much */
+				heap_flush_idle(heap);
 			err = add_slab(heap, cache);
 		}
 	}

@@ -165,6 +165,8 @@ static bool may_keep(struct heap *heap, const struct slab *slab)
 
 	if (READ_ONCE(heap->owner) == HEAP_BORROWED)
 		return false;
+	if (!heap_slot(heap, slab->cache)->max_free) /* see set_room() */
+		return false;
 	if (bytes <= EMPTY_BYTES)
 		return true;
 	if (bytes > EMPTY_BYTES_MOST)
@@ -310,14 +312,20 @@ static void flush_half(struct heap *heap, struct heap_slot *slot)
 	slot->freelist = first;
 }
 
+/* Enough of the first object's address to see whether it is another. */
+static uint32_t freelist_seen(const struct heap_slot *slot)
+{
+	return (uint32_t)(uintptr_t)slot->freelist;
+}
+
 void heap_flush_idle(struct heap *heap)
 {
 	for (int i = 0; i < IDLE_SLOTS; i++) {
 		struct heap_slot *slot = slot_at(heap, heap->idle_hand++);
 
-		if (slot->freelist && slot->freelist == slot->seen)
+		if (slot->freelist && freelist_seen(slot) == slot->seen)
 			flush_half(heap, slot);
-		slot->seen = slot->freelist;
+		slot->seen = freelist_seen(slot);
 	}
 }
 

@@ -111,7 +111,7 @@ void heap_bury_cache(struct heap *heap, const struct kmem_cache *cache)
 	lock(&heap->lock);
 	slot = heap_slot(heap, cache);
 	slot->freelist = NULL;
-	slot->seen = NULL;
+	slot->seen = 0;
 	slot->room = slot->max_free;
 	withdraw_remote(heap, cache);
 	heap_for_each_slab_of(heap, cache, bury_slab, NULL);

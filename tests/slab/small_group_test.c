@@ -130,6 +130,29 @@ Test(small_group, neighbours_in_a_page_do_not_notice, .init = make_groups)
 	page_runs_validate();
 }
 
+/* Among many groups, what each of them keeps for the next time adds up. */
+Test(small_group, a_rare_large_object_leaves_nothing, .init = make_groups)
+{
+	static const size_t large[] = {4096, 10000, KMALLOC_MAX_CACHE_SIZE};
+
+	set_active_memcg(groups[0]);
+	for (size_t i = 0; i < ARRAY_SIZE(large); i++) {
+		kfree(kmalloc(large[i], GFP_KERNEL));
+		cr_expect_eq(stat_of(groups[0]).slab_bytes, 0, "%zu", large[i]);
+	}
+	set_active_memcg(NULL);
+}
+
+/* A slab of its own each time would be slow. */
+Test(small_group, a_frequent_large_object_stays, .init = make_groups)
+{
+	set_active_memcg(groups[0]);
+	for (int i = 0; i < 1000; i++)
+		kfree(kmalloc(KMALLOC_MAX_CACHE_SIZE, GFP_KERNEL));
+	cr_expect_geq(stat_of(groups[0]).slab_bytes, KMALLOC_MAX_CACHE_SIZE);
+	set_active_memcg(NULL);
+}
+
 /* Whatever the length of the first slabs, and however they grow. */
 Test(small_group, every_class_keeps_its_objects, .init = make_groups)
 {
