@@ -8,7 +8,7 @@
 struct job {
 	struct shrinker_body *body;
 	struct shrinker_slot *slot;
-	const struct shrink_scope *scope;
+	struct shrink_scope *scope;
 	struct mem_cgroup *memcg; /* NULL: the shrinker is not memcg-aware */
 };
 
@@ -84,6 +84,7 @@ static unsigned long do_shrink_slab(const struct job *job)
 
 	if (freeable == 0 || freeable == SHRINK_EMPTY)
 		return freeable;
+	job->scope->found += freeable;
 	freeable = shared(job->scope, freeable);
 	/* Others who come now find nothing deferred: it is scanned once. */
 	deferred = shrinker_slot_take(job->slot, job->body->generation);
@@ -111,7 +112,10 @@ static bool may_run(struct shrink_scope *scope, const struct shrinker_body *body
 		scope->skipped = true;
 		return false;
 	}
-	return scope->priority == 0 || backoff_is_due(slot, body->generation);
+	if (scope->priority == 0 || backoff_is_due(slot, body->generation))
+		return true;
+	scope->found++;
+	return false;
 }
 
 /* No callbacks where they are not wanted, nor within one. */

@@ -27,6 +27,7 @@ static struct lock shrinkers_lock = LOCK_INIT(LOCK_RANK_SHRINKERS);
 
 static struct chunk *chunks[CHUNKS]; /* each set once, by release */
 static uint32_t nr_ids;		     /* written under shrinkers_lock, by release */
+static uint32_t nr_registered;	     /* atomic */
 static struct shrinker_body *unused; /* shrinkers_lock */
 static struct shrinker_body *passed; /* atomic: unused too, since a grace period */
 
@@ -37,6 +38,11 @@ __thread struct shrinker_body *shrinker_running;
 uint32_t shrinker_nr_ids(void)
 {
 	return load_acquire(&nr_ids); /* pairs with add_body() */
+}
+
+bool shrinkers_registered(void)
+{
+	return READ_ONCE(nr_registered);
 }
 
 struct shrinker_body *shrinker_by_id(uint32_t id)
@@ -197,6 +203,7 @@ void shrinker_register(struct shrinker *shrinker)
 		get_default_call_rcu_data();
 	for (int i = 0; i < SHRINKER_STRIPES; i++)
 		store_release(&body->stripes[i].refs, SHRINKER_REGISTERED); /* shrinker_tryget() */
+	atomic_add(&nr_registered, 1);
 }
 
 /* ---- shrinker_free() ---------------------------------------------------- */
@@ -204,6 +211,8 @@ void shrinker_register(struct shrinker *shrinker)
 /* Nobody gets it from now on. */
 static void kill_body(struct shrinker_body *body)
 {
+	if (READ_ONCE(body->stripes[0].refs) & SHRINKER_REGISTERED)
+		atomic_sub(&nr_registered, 1);
 	for (int i = 0; i < SHRINKER_STRIPES; i++) {
 		uint32_t *word = &body->stripes[i].refs;
 

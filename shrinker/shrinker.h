@@ -63,6 +63,9 @@ static inline struct shrinker_body *shrinker_body(struct shrinker *shrinker)
 /* All ids are below; grows only. */
 uint32_t shrinker_nr_ids(void);
 
+/* Whether there is any shrinker. */
+bool shrinkers_registered(void);
+
 /* The slot; NULL only from shrinker_nr_ids() on. What is in it is another matter. */
 struct shrinker_body *shrinker_by_id(uint32_t id);
 

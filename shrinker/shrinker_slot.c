@@ -13,16 +13,24 @@ static unsigned long deferred_of(uint64_t word, uint32_t generation)
 	return word >> DEFERRED_BITS == generation ? word & DEFERRED_MAX : 0;
 }
 
+/* What is there, which may be another shrinker's: then its backing off is, too. */
+static uint64_t first_look(struct shrinker_slot *slot, uint32_t generation)
+{
+	uint64_t word = READ_ONCE(slot->deferred);
+
+	if (unlikely(word >> DEFERRED_BITS != generation))
+		WRITE_ONCE(slot->backoff, 0);
+	return word;
+}
+
 /*
  * Acquire and release: who adds to the slot of a group that goes offline, and who
  * takes what is there then, see each other; shrinker_defer() says how.
  */
 unsigned long shrinker_slot_take(struct shrinker_slot *slot, uint32_t generation)
 {
-	uint64_t old = READ_ONCE(slot->deferred);
+	uint64_t old = first_look(slot, generation);
 
-	if (old >> DEFERRED_BITS != generation)
-		WRITE_ONCE(slot->backoff, 0); /* another shrinker's */
 	while (!cmpxchg_acq_rel(&slot->deferred, &old, pack(generation, 0)))
 		;
 	return deferred_of(old, generation);
@@ -30,7 +38,7 @@ unsigned long shrinker_slot_take(struct shrinker_slot *slot, uint32_t generation
 
 unsigned long shrinker_slot_add(struct shrinker_slot *slot, uint32_t generation, unsigned long nr)
 {
-	uint64_t old = READ_ONCE(slot->deferred);
+	uint64_t old = first_look(slot, generation);
 	unsigned long sum;
 
 	do
