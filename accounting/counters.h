@@ -34,7 +34,9 @@ struct counters_header {
 	int32_t pid;
 	uint32_t page_size; /* bytes in a "page" of the records */
 	char program[64];
-	uint32_t doorbell; /* a futex; goes up with every request */
+	/* See control.h: go up with every request; the second is a futex. */
+	uint32_t requests;
+	uint32_t doorbell;
 };
 
 enum counters_state {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The interface files of a group by their cgroup v2 names, and the typed
- * functions behind them.
+ * The interface files of a group by their cgroup v2 names, as text; the typed
+ * functions behind them are elsewhere.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -39,21 +39,6 @@ static void show_bytes(struct text *text, uint64_t bytes)
 		put(text, "max\n");
 	else
 		put(text, "%" PRIu64 "\n", bytes);
-}
-
-static void show_current(struct mem_cgroup *memcg, struct text *text)
-{
-	show_bytes(text, mem_cgroup_usage(memcg));
-}
-
-static void show_peak(struct mem_cgroup *memcg, struct text *text)
-{
-	show_bytes(text, mem_cgroup_peak(memcg));
-}
-
-static void show_max(struct mem_cgroup *memcg, struct text *text)
-{
-	show_bytes(text, mem_cgroup_max(memcg));
 }
 
 static void show_stat(struct mem_cgroup *memcg, struct text *text)
@@ -122,29 +107,27 @@ static int write_peak(struct mem_cgroup *memcg, const char *value)
 	return 0;
 }
 
-static int write_max(struct mem_cgroup *memcg, const char *value)
-{
-	uint64_t bytes;
-
-	if (parse_size(value, &bytes))
-		return -EINVAL;
-	return mem_cgroup_set_max(memcg, bytes);
-}
-
+/* A file is a number of bytes, or it has functions of its own. NULL: not for that. */
 static const struct memcg_file {
 	const char *name;
+	uint64_t (*get)(const struct mem_cgroup *memcg);
+	int (*set)(struct mem_cgroup *memcg, uint64_t bytes);
 	void (*show)(struct mem_cgroup *memcg, struct text *text);
 	int (*write)(struct mem_cgroup *memcg, const char *value);
 } files[] = {
-	{"memory.current", show_current, NULL},
-	{"memory.peak", show_peak, write_peak},
-	{"memory.max", show_max, write_max},
-	{"memory.stat", show_stat, NULL},
-	{"memory.events", show_events, NULL},
-	{"memory.events.local", show_events_local, NULL},
-	{"memory.pressure", show_pressure, NULL},
-	{"cgroup.stat", show_cgroup_stat, NULL},
-	{"cgroup.events", show_cgroup_events, NULL},
+	{.name = "memory.current", .get = mem_cgroup_usage},
+	{.name = "memory.min", .get = mem_cgroup_min, .set = mem_cgroup_set_min},
+	{.name = "memory.low", .get = mem_cgroup_low, .set = mem_cgroup_set_low},
+	{.name = "memory.high", .get = mem_cgroup_high, .set = mem_cgroup_set_high},
+	{.name = "memory.max", .get = mem_cgroup_max, .set = mem_cgroup_set_max},
+	{.name = "memory.peak", .get = mem_cgroup_peak, .write = write_peak},
+	{.name = "memory.reclaim", .set = mem_cgroup_reclaim},
+	{.name = "memory.stat", .show = show_stat},
+	{.name = "memory.events", .show = show_events},
+	{.name = "memory.events.local", .show = show_events_local},
+	{.name = "memory.pressure", .show = show_pressure},
+	{.name = "cgroup.stat", .show = show_cgroup_stat},
+	{.name = "cgroup.events", .show = show_cgroup_events},
 };
 
 static const struct memcg_file *find_file(const char *name)
@@ -162,17 +145,27 @@ long mem_cgroup_read(struct mem_cgroup *memcg, const char *name, char *buf, size
 
 	if (!file)
 		return -ENOENT;
-	file->show(memcg, &text);
+	if (file->show)
+		file->show(memcg, &text);
+	else if (file->get)
+		show_bytes(&text, file->get(memcg));
+	else
+		return -EACCES;
 	return (long)text.used;
 }
 
 int mem_cgroup_write(struct mem_cgroup *memcg, const char *name, const char *value)
 {
 	const struct memcg_file *file = find_file(name);
+	uint64_t bytes;
 
 	if (!file)
 		return -ENOENT;
-	if (!file->write)
+	if (file->write)
+		return file->write(memcg, value);
+	if (!file->set)
 		return -EACCES;
-	return file->write(memcg, value);
+	if (parse_size(value, &bytes))
+		return -EINVAL;
+	return file->set(memcg, bytes);
 }

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "accounting/control.h"
 #include "accounting/memcg_more.h"
 #include "accounting/obj_cgroup.h"
 #include "accounting/obj_stock.h"
@@ -63,6 +64,7 @@ bool mem_cgroup_fork_child(void)
 	for_each_memcg (memcg, &root_memcg)
 		propagate_protected_usage(&memcg->memory);
 	psi_fork_child();
+	control_fork_child();
 	return true;
 }
 

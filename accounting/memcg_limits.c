@@ -78,6 +78,15 @@ static int set_limit(struct mem_cgroup *memcg, int64_t *limit, uint64_t bytes)
 	return 0;
 }
 
+void memcg_meet_limits(struct mem_cgroup *memcg, gfp_t gfp)
+{
+	memcg_drain_stocks(memcg);
+	if (!memcg_may_reclaim(gfp))
+		return;
+	reclaim_to(memcg, &memcg->memory.record->max, gfp);
+	reclaim_to(memcg, &memcg->memory.record->high, gfp);
+}
+
 int mem_cgroup_set_max(struct mem_cgroup *memcg, uint64_t bytes)
 {
 	return set_limit(memcg, &memcg->memory.record->max, bytes);

@@ -64,4 +64,13 @@ bool memcg_may_reclaim(gfp_t gfp);
 int64_t memcg_reclaim(struct mem_cgroup *memcg, int64_t pages, gfp_t gfp,
 		      struct mem_cgroup *stalled);
 
+/*
+ * Until usage has fallen by @pages: 0, or -EAGAIN if it does not, or -ENODEV if the
+ * group was removed. Nothing is held.
+ */
+int memcg_reclaim_pages(struct mem_cgroup *memcg, int64_t pages, gfp_t gfp);
+
+/* Until usage is neither above max nor above high, or does not fall. Nothing is held. */
+void memcg_meet_limits(struct mem_cgroup *memcg, gfp_t gfp);
+
 #endif

@@ -66,7 +66,38 @@ Test(files, numbers, .init = make)
 	expect_bytes("memory.peak", 102400);
 }
 
-Test(files, max_is_rounded_down_to_pages, .init = make)
+static const struct limit {
+	const char *file;
+	uint64_t (*get)(const struct mem_cgroup *memcg);
+	int (*set)(struct mem_cgroup *memcg, uint64_t bytes);
+	uint64_t at_first;
+} limits[] = {
+	{"memory.min", mem_cgroup_min, mem_cgroup_set_min, 0},
+	{"memory.low", mem_cgroup_low, mem_cgroup_set_low, 0},
+	{"memory.high", mem_cgroup_high, mem_cgroup_set_high, MEMCG_MAX},
+	{"memory.max", mem_cgroup_max, mem_cgroup_set_max, MEMCG_MAX},
+};
+
+static void expect_limit(const struct limit *limit, const char *text, uint64_t bytes)
+{
+	cr_expect_eq(mem_cgroup_write(memcg, limit->file, text), 0);
+	cr_expect_eq(limit->get(memcg), bytes, "%s %s: %lu", limit->file, text,
+		     (unsigned long)limit->get(memcg));
+	if (bytes == MEMCG_MAX)
+		cr_expect_str_eq(read_file(memcg, limit->file), "max\n");
+	else
+		expect_bytes(limit->file, bytes);
+}
+
+Test(files, limits_of_a_new_group, .init = make)
+{
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		cr_expect_eq(limits[i].get(memcg), limits[i].at_first, "%s", limits[i].file);
+		cr_expect_eq(limits[i].get(mem_cgroup_root()), limits[i].at_first);
+	}
+}
+
+Test(files, limits_are_rounded_down_to_pages, .init = make)
 {
 	static const struct {
 		const char *text;
@@ -78,32 +109,28 @@ Test(files, max_is_rounded_down_to_pages, .init = make)
 		{"max", MEMCG_MAX}, {"9223372036854775808", MEMCG_MAX},
 	};
 
-	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-		cr_expect_eq(mem_cgroup_write(memcg, "memory.max", values[i].text), 0);
-		cr_expect_eq(mem_cgroup_max(memcg), values[i].bytes, "%s: %lu", values[i].text,
-			     (unsigned long)mem_cgroup_max(memcg));
-		if (values[i].bytes == MEMCG_MAX)
-			cr_expect_str_eq(read_file(memcg, "memory.max"), "max\n");
-		else
-			expect_bytes("memory.max", values[i].bytes);
-	}
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		for (size_t j = 0; j < sizeof(limits) / sizeof(limits[0]); j++)
+			expect_limit(&limits[j], values[i].text, values[i].bytes);
 }
 
 Test(files, a_refused_write_changes_nothing, .init = make)
 {
 	static const char *const bad[] = {"", "-1", "1X", "1M1", "0x10", "max1", "1e6", "5000T0"};
 
-	cr_assert_eq(mem_cgroup_set_max(memcg, 5 << 20), 0);
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		cr_expect_eq(mem_cgroup_write(memcg, "memory.max", bad[i]), -EINVAL, "'%s'",
-			     bad[i]);
+	for (size_t j = 0; j < sizeof(limits) / sizeof(limits[0]); j++) {
+		cr_assert_eq(limits[j].set(memcg, (j + 5) << 20), 0);
+		for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+			cr_expect_eq(mem_cgroup_write(memcg, limits[j].file, bad[i]), -EINVAL,
+				     "%s '%s'", limits[j].file, bad[i]);
+		cr_expect_eq(limits[j].get(memcg), (j + 5) << 20);
+		cr_expect_eq(mem_cgroup_write(mem_cgroup_root(), limits[j].file, "1M"), -EINVAL);
+		cr_expect_eq(limits[j].get(mem_cgroup_root()), limits[j].at_first);
+	}
 	cr_expect_eq(mem_cgroup_write(memcg, "memory.current", "0"), -EACCES);
 	cr_expect_eq(mem_cgroup_write(memcg, "memory.stat", ""), -EACCES);
 	cr_expect_eq(mem_cgroup_write(memcg, "memory.nothing", "1M"), -ENOENT);
 	cr_expect_eq(mem_cgroup_write(memcg, "", "1M"), -ENOENT);
-	cr_expect_eq(mem_cgroup_write(mem_cgroup_root(), "memory.max", "1M"), -EINVAL);
-	cr_expect_eq(mem_cgroup_max(memcg), 5 << 20);
-	cr_expect_eq(mem_cgroup_max(mem_cgroup_root()), MEMCG_MAX);
 }
 
 Test(files, reading_is_like_snprintf, .init = make)
@@ -152,6 +179,8 @@ Test(files, events_and_stat, .init = make)
 	cr_expect_gt(value_of("memory.events", "max"), 0);
 	cr_expect_eq(value_of("memory.events", "low"), 0);
 	cr_expect_eq(value_of("memory.events", "high"), 0);
+	cr_expect_eq(value_of("memory.events", "oom_kill"), 0);
+	cr_expect_eq(value_of("memory.events", "oom_group_kill"), 0);
 	kfree(block);
 }
 

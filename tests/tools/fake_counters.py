@@ -7,7 +7,7 @@ import os
 import struct
 import sys
 
-HEADER = struct.Struct("=QIIIIiI64sI")
+HEADER = struct.Struct("=QIIIIiI64sII")
 RECORD = struct.Struct("=4q4q4q8Q8QQII48s4Q")
 MAGIC = 0x62616C7367632121
 NO_LIMIT = (2**63 - 1) >> 12
@@ -47,7 +47,7 @@ def main():
     elif kind == "starting":
         records = []
     nr = len(records) + (1000 if kind == "growing" else 0)
-    header = HEADER.pack(MAGIC, version, RECORD.size, size, nr, pid, 4096, b"program", 0)
+    header = HEADER.pack(MAGIC, version, RECORD.size, size, nr, pid, 4096, b"program", 0, 0)
     content = header.ljust(RECORD.size, b"\0") + b"".join(records)
     if kind == "short":
         content = header[:40]

@@ -387,19 +387,28 @@ int mem_cgroup_pressure(struct mem_cgroup *memcg, struct mem_cgroup_pressure *pr
 	CGSLAB_API(mem_cgroup_pressure);
 
 /*
+ * memory.reclaim: reclaims, with callbacks, until usage has fallen by @bytes. So
+ * whoever calls it holds no lock that a callback may want. Returns 0 only if it has; -EAGAIN
+ * if it does not fall so far, -ENODEV for a removed group. Time spent here
+ * is no pressure. Source: user_proactive_reclaim(), mm/vmscan.c.
+ */
+int mem_cgroup_reclaim(struct mem_cgroup *memcg, uint64_t bytes) CGSLAB_API(mem_cgroup_reclaim);
+
+/*
  * Reads an interface file by its cgroup v2 name as text: "memory.current",
- * "memory.max", "memory.peak", "memory.stat", "memory.events",
- * "memory.events.local", "cgroup.stat", "cgroup.events". Returns the length as snprintf() does, or
- * -ENOENT.
+ * "memory.min", "memory.low", "memory.high", "memory.max", "memory.peak",
+ * "memory.stat", "memory.events", "memory.events.local", "memory.pressure",
+ * "cgroup.stat", "cgroup.events". Returns the length as snprintf() does, -ENOENT, or
+ * -EACCES ("memory.reclaim").
  */
 long mem_cgroup_read(struct mem_cgroup *memcg, const char *file, char *buf, size_t len)
 	CGSLAB_API(mem_cgroup_read);
 
 /*
- * Writes one: "memory.max" takes "max" or bytes with an optional K, M, G or T;
- * anything resets "memory.peak".
- * Returns 0, -ENOENT, -EACCES (read-only) or -EINVAL (value, root); on an
- * error nothing has changed.
+ * Writes one: "memory.min", "memory.low", "memory.high", "memory.max" and
+ * "memory.reclaim" take "max" or bytes with an optional K, M, G or T; anything
+ * resets "memory.peak". Returns what the function for it returns, -ENOENT, -EACCES
+ * (read-only) or -EINVAL (value). On -EINVAL nothing has changed.
  */
 int mem_cgroup_write(struct mem_cgroup *memcg, const char *file, const char *value)
 	CGSLAB_API(mem_cgroup_write);
