@@ -15,6 +15,7 @@ struct memalloc {
 	unsigned int flags;
 	bool machine_high;  /* the root is above its high */
 	uint64_t high_id;   /* a group that was found above its high; 0: none */
+	int64_t high_owed;  /* pages that the thread has not slept for yet */
 	int64_t high_pages; /* that the last such charge was for */
 	int64_t overcharge; /* bytes that the innermost scope may go past limits */
 	struct {

@@ -206,7 +206,9 @@ static int64_t batch_pages(struct obj_stock *stock, const struct mem_cgroup *mem
 	int64_t batch;
 
 	let_grow(stock);
-	if (margin < stocks * 2 * stock->most)
+	if (stock->most > STOCK_PAGES &&
+	    min_t(int64_t, margin, page_counter_margin_high(&memcg->memory)) <
+		    stocks * 2 * stock->most)
 		set_most(stock, STOCK_PAGES);
 	if (margin < stocks * 2 * STOCK_PAGES)
 		return 0;

@@ -174,3 +174,15 @@ int64_t page_counter_margin(const struct page_counter *counter)
 	}
 	return margin;
 }
+
+int64_t page_counter_margin_high(const struct page_counter *counter)
+{
+	int64_t margin = COUNTERS_NO_LIMIT;
+
+	for (; counter; counter = counter->parent) {
+		int64_t room = READ_ONCE(counter->record->high) - READ_ONCE(counter->record->usage);
+
+		margin = min_t(int64_t, margin, room);
+	}
+	return margin;
+}

@@ -73,4 +73,7 @@ void page_counter_forget_protected_usage(struct page_counter *counter);
 /* Pages that may be charged before the nearest limit; racy by nature. */
 int64_t page_counter_margin(const struct page_counter *counter);
 
+/* The same before the nearest high. */
+int64_t page_counter_margin_high(const struct page_counter *counter);
+
 #endif

@@ -2,6 +2,7 @@
 /* obj_cgroup charges by the calling thread, through a stock of its own. */
 #include <errno.h>
 
+#include "accounting/high.h"
 #include "alloc/slab/task.h"
 
 struct obj_cgroup *get_obj_cgroup_from_current(void)
@@ -23,16 +24,17 @@ static void note_manual(struct obj_stock *stock, int64_t size)
 noinline int obj_cgroup_charge_slow(struct obj_cgroup *objcg, gfp_t gfp, size_t size)
 {
 	struct obj_stock *stock;
+	int err;
 
 	if (size > CGSLAB_CHARGE_MAX) /* beyond any limit, and any arithmetic */
 		return -ENOMEM;
 	stock = task_stock(objcg);
-	if (!stock)
-		return obj_cgroup_charge_direct(objcg, gfp, size);
-	if (obj_stock_charge(stock, gfp, size))
-		return -ENOMEM;
-	note_manual(stock, (int64_t)size);
-	return 0;
+	err = stock ? obj_stock_charge(stock, gfp, size)
+		    : obj_cgroup_charge_direct(objcg, gfp, size);
+	if (stock && !err)
+		note_manual(stock, (int64_t)size);
+	memcg_charge_done(gfp);
+	return err;
 }
 
 int obj_cgroup_charge(struct obj_cgroup *objcg, gfp_t gfp, size_t size)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "accounting/high.h"
 #include "alloc/base/message.h"
 #include "alloc/pages/page_run.h"
 #include "alloc/slab/fast.h"
@@ -29,6 +30,7 @@ void *kmalloc_large(size_t size, size_t align, gfp_t gfp, bool *zeroed)
 	span = span_create(heap->stock.objcg, gfp, pages_for(size), align, &is_zero);
 	task_end_heap(heap);
 	purger_start_in_alloc();
+	memcg_charge_done(gfp);
 	if (!span)
 		return slab_alloc_refused();
 	debug_alloc(span->start, 0); /* what is left there may be copied to an object */
@@ -150,6 +152,7 @@ static noinline void *resize_span(struct slab *span, size_t size, gfp_t gfp, con
 	if (is_close(span, pages_for(size)))
 		return span->start;
 	moved = span_resize(span, gfp, pages_for(size));
+	memcg_charge_done(gfp);
 	return moved ? moved : slab_alloc_refused();
 }
 

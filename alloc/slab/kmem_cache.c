@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accounting/high.h"
 #include "alloc/base/message.h"
 #include "alloc/base/meta.h"
 #include "alloc/base/os.h"
@@ -231,7 +232,9 @@ void *slab_alloc_refill(struct heap *heap, struct kmem_cache *cache, gfp_t gfp)
 		obj_stock_credit(&heap->stock, cache->size);
 		return slab_alloc_slow(cache, gfp);
 	}
-	return heap_slot_pop(slot, object, cache->offset);
+	heap_slot_pop(slot, object, cache->offset);
+	memcg_charge_done(gfp);
+	return object;
 }
 
 void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
@@ -257,6 +260,7 @@ void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
 	}
 	task_end_heap(heap);
 	purger_start_in_alloc();
+	memcg_charge_done(gfp);
 	return object;
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "accounting/high.h"
 #include "accounting/move.h"
 #include "alloc/slab/fast.h"
 #include "alloc/slab/kmalloc.h"
@@ -80,6 +81,7 @@ int mem_cgroup_transfer(void **ptr, struct mem_cgroup *to)
 	counters_own();
 	err = transfer(ptr, to ? to : process_memcg);
 	purger_start_in_alloc();
+	memcg_charge_done(GFP_NOFS);
 	errno = saved_errno;
 	return err;
 }
