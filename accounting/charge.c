@@ -3,16 +3,22 @@
 
 #include "accounting/memalloc.h"
 #include "accounting/obj_stock.h"
+#include "accounting/oom.h"
 #include "accounting/reclaim_ops.h"
+#include "accounting/reserve.h"
 
 /* For who may not reclaim. */
 #define CHARGE_DRAINS 3
 
-void charge_begin(struct charge *charge, struct obj_cgroup *objcg, gfp_t gfp)
+/* The program may say as often that it has made room. */
+#define OOM_ROUNDS 16
+
+void charge_begin(struct charge *charge, struct obj_cgroup *objcg, gfp_t gfp, uint64_t bytes)
 {
 	*charge = (struct charge){
 		.objcg = objcg,
 		.memcg = get_mem_cgroup_from_objcg(objcg),
+		.bytes = bytes,
 		.gfp = memalloc_gfp(gfp),
 		.force = memalloc_is_noreclaim(),
 	};
@@ -91,15 +97,9 @@ static bool make_room(struct charge *charge, struct mem_cgroup *over)
 	return reclaims && charge_reclaim(charge, over);
 }
 
-bool charge_again(struct charge *charge)
+/* What a charge does past the limit without being asked. */
+static bool may_force(struct charge *charge)
 {
-	struct mem_cgroup *over = container_of(charge->fail, struct mem_cgroup, memory);
-
-	if (was_reparented(charge))
-		return true;
-	memcg_event(over, MEMCG_EVENT_MAX);
-	if (make_room(charge, over))
-		return true;
 	if (charge->gfp & __GFP_NOFAIL && !charge->force) {
 		charge->force = true;
 		return true;
@@ -108,7 +108,48 @@ bool charge_again(struct charge *charge)
 		charge->unwinds = true;
 		return true;
 	}
-	memcg_event(over, MEMCG_EVENT_OOM);
+	return false;
+}
+
+/* Nothing is left to reclaim: asks the program. Whether to try again. */
+static bool charge_oom(struct charge *charge, struct mem_cgroup *over)
+{
+	if (charge->ooms++ == 0)
+		memcg_event(over, MEMCG_EVENT_OOM);
+	if (charge->ooms > OOM_ROUNDS || charge->force || !memcg_may_call_back(charge->gfp))
+		return false;
+	switch (memcg_oom(over, charge->memcg, charge->bytes, charge->gfp)) {
+	case MEMCG_OOM_RETRY:
+		charge->drains = 0;
+		charge->useless = 0;
+		return true;
+	case MEMCG_OOM_OVERCHARGE:
+		charge->force = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void charge_refused(struct charge *charge, struct mem_cgroup *over)
+{
+	struct mem_cgroup *memcg = charge->memcg;
+
+	memalloc_note_refusal(over, charge->bytes);
+	for (memcg_give_up_reserve(memcg); memcg != over; memcg_give_up_reserve(memcg))
+		memcg = memcg->parent;
+}
+
+bool charge_again(struct charge *charge)
+{
+	struct mem_cgroup *over = container_of(charge->fail, struct mem_cgroup, memory);
+
+	if (was_reparented(charge))
+		return true;
+	memcg_event(over, MEMCG_EVENT_MAX);
+	if (make_room(charge, over) || may_force(charge) || charge_oom(charge, over))
+		return true;
+	charge_refused(charge, over);
 	return false;
 }
 

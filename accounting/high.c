@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "accounting/psi.h"
 #include "accounting/reclaim_ops.h"
 #include "alloc/base/os.h"
 
@@ -98,6 +99,7 @@ static void sleep_off(const struct mem_cgroup *memcg, int64_t ms, int64_t pages)
 
 static void throttle(struct mem_cgroup *memcg, int64_t pages, gfp_t gfp)
 {
+	struct psi_stall stall;
 	int64_t ms;
 
 	memalloc.high_owed += pages;
@@ -116,7 +118,9 @@ static void throttle(struct mem_cgroup *memcg, int64_t pages, gfp_t gfp)
 	}
 	pages = memalloc.high_owed;
 	memalloc.high_owed = 0;
+	psi_memstall_enter(memcg, &stall);
 	sleep_off(memcg, ms, pages);
+	psi_memstall_leave(&stall);
 }
 
 static bool may_throttle(gfp_t gfp)

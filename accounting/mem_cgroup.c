@@ -8,6 +8,7 @@
 #include "accounting/obj_cgroup.h"
 #include "accounting/obj_stock.h"
 #include "accounting/reclaim_ops.h"
+#include "accounting/reserve.h"
 #include "alloc/base/message.h"
 #include "alloc/base/meta.h"
 
@@ -235,6 +236,7 @@ static int64_t memcg_offline(struct mem_cgroup *memcg)
 	handed_over = memcg_reparent_objcgs(memcg);
 	page_counter_set_min(&memcg->memory, 0);
 	page_counter_set_low(&memcg->memory, 0);
+	memcg_give_up_reserve(memcg);
 	/* Dead descendants are the parent's, whose number has them already. */
 	WRITE_ONCE(memcg->nr_dying_descendants, 0);
 	memcg_ops.release_heaps(memcg);

@@ -36,6 +36,9 @@ gfp_t memalloc_gfp(gfp_t gfp);
 /* @pages were charged to @memcg, or below it, and it is above its high now. */
 void memalloc_note_high(struct mem_cgroup *memcg, int64_t pages);
 
+/* A charge of @bytes was refused at the limit of @memcg. */
+void memalloc_note_refusal(const struct mem_cgroup *memcg, uint64_t bytes);
+
 /* Whether memalloc_note_high() has been called since memcg_handle_high() was. */
 static inline bool memalloc_is_high(void)
 {

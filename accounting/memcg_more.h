@@ -7,6 +7,7 @@
 #define ACCOUNTING_MEMCG_MORE_H
 
 #include "accounting/mem_cgroup.h"
+#include "accounting/oom.h"
 #include "accounting/psi.h"
 
 struct memcg_more {
@@ -17,6 +18,9 @@ struct memcg_more {
 	struct list_head peaks; /* see memcg_peak.c */
 
 	struct psi_group psi;
+
+	struct memcg_oom oom; /* see oom.c */
+	int64_t reserve;      /* atomic: bytes; see reserve.c */
 };
 
 /*

@@ -73,7 +73,7 @@ int obj_cgroup_move_span(struct obj_cgroup **owner, struct mem_cgroup *to, size_
 	bool online, moved;
 
 	obj_cgroup_get(to->objcg); /* the span's */
-	charge_begin(&charge, to->objcg, GFP_NOFS);
+	charge_begin(&charge, to->objcg, GFP_NOFS, bytes);
 	do {
 		lock(&cgroup_lock);
 		online = to->online;
@@ -160,7 +160,7 @@ int obj_cgroup_move_bytes(struct obj_cgroup *from, struct obj_stock *stock, size
 	struct charge charge;
 	bool is_ready, moved;
 
-	charge_begin(&charge, stock->objcg, GFP_NOFS);
+	charge_begin(&charge, stock->objcg, GFP_NOFS, bytes);
 	do {
 		is_ready = ready(arg);
 		lock(&cgroup_lock);

@@ -134,7 +134,7 @@ static bool charge_span(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes, struc
 	struct charge charge;
 	bool charged;
 
-	charge_begin(&charge, objcg, gfp);
+	charge_begin(&charge, objcg, gfp, bytes);
 	do {
 		lock(objcg_lock(objcg));
 		charged = charge_try(&charge, (int64_t)(bytes >> PAGE_SHIFT));
@@ -155,7 +155,7 @@ static bool charge_manual(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes)
 	struct charge charge;
 	bool charged;
 
-	charge_begin(&charge, objcg, gfp);
+	charge_begin(&charge, objcg, gfp, bytes);
 	do {
 		lock(objcg_lock(objcg));
 		charged = charge_try(&charge, pages);

@@ -292,7 +292,7 @@ int obj_stock_refill(struct obj_stock *stock, gfp_t gfp, size_t size)
 	publish_change(stock, (int64_t)size);
 	if (likely(fill_at_once(stock, gfp, size)))
 		return 0;
-	charge_begin(&charge, stock->objcg, gfp);
+	charge_begin(&charge, stock->objcg, gfp, size);
 	do {
 		lock(&stock->lock);
 		charged = fill(stock, &charge, size);

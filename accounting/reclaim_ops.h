@@ -54,7 +54,11 @@ extern struct memcg_reclaim_ops reclaim_ops;
 #define RECLAIM_ROUNDS	128
 #define RECLAIM_PAGES	32
 
-/* @gfp: as memalloc_gfp() has left it. Never in a read section: callbacks may wait for RCU. */
+/*
+ * Whether callbacks may run, and whether there is reclaim to run them. @gfp: as
+ * memalloc_gfp() has left it. Never in a read section: callbacks may wait for RCU.
+ */
+bool memcg_may_call_back(gfp_t gfp);
 bool memcg_may_reclaim(gfp_t gfp);
 
 /*

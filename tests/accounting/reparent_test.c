@@ -163,7 +163,7 @@ Test(reparent, charges_under_way_go_to_the_parent, .init = make)
 	struct charge charge;
 
 	cr_assert_eq(mem_cgroup_set_max(child, mem_cgroup_usage(child)), 0);
-	charge_begin(&charge, objcg, GFP_KERNEL);
+	charge_begin(&charge, objcg, GFP_KERNEL, PAGE_SIZE);
 	cr_expect(!charge_try(&charge, 10));
 	remove_group(child);
 	cr_assert(charge_again(&charge));

@@ -432,6 +432,84 @@ struct mem_cgroup_identity {
 int mem_cgroup_verify(struct mem_cgroup *memcg, struct mem_cgroup_identity *identity)
 	CGSLAB_API(mem_cgroup_verify);
 
+/* ---- When there is no room ----------------------------------------------- */
+
+/* What mem_cgroup_set_oom()'s callback is told. References are the caller's. */
+struct mem_cgroup_oom {
+	struct mem_cgroup *memcg;     /* is at its limit */
+	struct mem_cgroup *current;   /* it, or a descendant: is to be charged */
+	struct mem_cgroup *oom_group; /* the highest of those with memory.oom.group; NULL */
+	uint64_t bytes;		      /* asked for */
+	gfp_t gfp;		      /* of the charge */
+};
+
+enum mem_cgroup_oom_verdict {
+	MEMCG_OOM_REFUSE,     /* it fails, with ENOMEM */
+	MEMCG_OOM_RETRY,      /* something was freed or ended: counted as oom_kill */
+	MEMCG_OOM_OVERCHARGE, /* this charge may go past the limits */
+};
+
+typedef enum mem_cgroup_oom_verdict (*mem_cgroup_oom_fn)(const struct mem_cgroup_oom *oom,
+							 void *arg);
+
+/*
+ * @fn decides what becomes of a charge that a limit of @memcg or below it is in the way
+ * of, and for which nothing could be reclaimed: unless a group between has a callback
+ * of its own. NULL: none.
+ *
+ * It is called in the thread that charges, with no lock of the library held, and may
+ * allocate (past limits), free, and enter groups; kill groups, too. It is also called
+ * within malloc(): unless oom->gfp has __GFP_FS it takes no lock that a caller of
+ * malloc() may hold. Not in an RCU read section, nor within memalloc_noreclaim_save(),
+ * nor for charges without __GFP_DIRECT_RECLAIM. It is called by one thread at a time for
+ * the same @memcg; others wait for it, for a second at most, and try again.
+ *
+ * When this returns, the old callback is not called any more, nor running, but for the
+ * calling thread's own; so it is not called in an RCU read section. Returns 0 or
+ * -ENOMEM. Source: the OOM killer, mm/oom_kill.c.
+ */
+int mem_cgroup_set_oom(struct mem_cgroup *memcg, mem_cgroup_oom_fn fn, void *arg)
+	CGSLAB_API(mem_cgroup_set_oom);
+
+/*
+ * memory.oom.group: what is in the subtree should go together, or not at all. That is
+ * up to the callback, which is told the highest such group, up to the one at its limit.
+ * Returns 0, -EINVAL for the root, or -ENOMEM.
+ */
+int mem_cgroup_set_oom_group(struct mem_cgroup *memcg, bool together)
+	CGSLAB_API(mem_cgroup_set_oom_group);
+bool mem_cgroup_get_oom_group(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_get_oom_group);
+
+/*
+ * Charges @memcg for @bytes that nobody has. When a charge is refused, the group that it
+ * was for, and those above up to the one at its limit, give theirs up: so who has to
+ * undo things finds room. It is not taken again until this is called again; a removed
+ * group has none. 0: none. Returns 0, -ENOMEM if it is refused itself (then it is
+ * given up, too), or -ENODEV. mem_cgroup_reserve() is what there is now.
+ */
+int mem_cgroup_set_reserve(struct mem_cgroup *memcg, uint64_t bytes)
+	CGSLAB_API(mem_cgroup_set_reserve);
+uint64_t mem_cgroup_reserve(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_reserve);
+
+/* The last charge that the calling thread was refused. Sizes in bytes. */
+struct mem_cgroup_refusal {
+	size_t size;	/* sizeof the struct; set by the caller */
+	uint64_t id;	/* of the group at its limit */
+	uint64_t usage; /* of that, then */
+	uint64_t limit;
+	uint64_t bytes; /* asked for */
+	char path[256]; /* now; "" if the group is gone, cut off if it is longer */
+};
+
+/* Returns 0, -ENOENT if there was none, or -EINVAL (size). Allocates nothing. */
+int mem_cgroup_last_refusal(struct mem_cgroup_refusal *refusal) CGSLAB_API(mem_cgroup_last_refusal);
+
+/*
+ * The same in words, with the children that use most now. Returns the length as
+ * snprintf() does, or -ENOENT. Allocates nothing.
+ */
+long mem_cgroup_explain_refusal(char *buf, size_t len) CGSLAB_API(mem_cgroup_explain_refusal);
+
 /* ---- Scopes of the calling thread ---------------------------------------- */
 
 /*
