@@ -141,7 +141,7 @@ void __obj_stock_publish(struct obj_stock *stock, int64_t coming);
  */
 static __always_inline_fn bool obj_stock_take(struct obj_stock *stock, size_t size)
 {
-	int64_t used = READ_ONCE(stock->used) + (int64_t)size;
+	int64_t used = stock->used + (int64_t)size;
 
 	if (!ACCOUNTING)
 		return true;
@@ -164,7 +164,7 @@ static __always_inline_fn int obj_stock_charge(struct obj_stock *stock, gfp_t gf
 /* Puts bytes back. Returns whether the stock holds too much now. */
 static __always_inline_fn bool obj_stock_credit(struct obj_stock *stock, size_t size)
 {
-	int64_t used = READ_ONCE(stock->used) - (int64_t)size;
+	int64_t used = stock->used - (int64_t)size;
 
 	if (!ACCOUNTING)
 		return false;

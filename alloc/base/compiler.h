@@ -18,6 +18,9 @@
  */
 #define __racy_fn			__attribute__((no_sanitize_thread))
 
+/* A variable that only the library sees: its address need not be looked up. */
+#define __library_var			__attribute__((visibility("hidden")))
+
 #define CACHELINE			64
 
 #define ARRAY_SIZE(a)			(sizeof(a) / sizeof((a)[0]))

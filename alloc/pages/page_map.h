@@ -22,7 +22,7 @@ struct page_map {
 	uint32_t *handles; /* const after page_runs_init() */
 };
 
-extern struct page_map page_map;
+extern struct page_map page_map __library_var;
 
 /*
  * Any address will do. Racy by intent: a caller that passes a live object's

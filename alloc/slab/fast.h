@@ -19,7 +19,7 @@ void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp);
 void *slab_alloc_refill(struct heap *heap, struct kmem_cache *cache, gfp_t gfp);
 
 /* Everything but an object of the calling thread's heap. */
-void slab_free_slow(struct slab *slab, void *object, const char *caller);
+void slab_free_slow(void *object, struct slab *slab, const char *caller);
 
 /*
  * An object of one of @heap's slabs that finds no room on its freelist, where it
@@ -59,18 +59,19 @@ static __always_inline_fn void *kmalloc_fast(size_t size, gfp_t gfp)
 {
 	struct heap *heap = current_heap;
 	struct heap_slot *slot;
-	unsigned int class;
 	void *object;
 
-	if (unlikely(size > KMALLOC_MAX_CACHE_SIZE))
+	if (likely(size <= HEAP_LOOKUP))
+		slot = heap_slot_of_small(heap, size);
+	else if (likely(size <= KMALLOC_MAX_CACHE_SIZE))
+		slot = &heap->slots[size_class(size)];
+	else
 		return kmalloc_large(size, 0, gfp, NULL);
-	class = size_class(size);
-	slot = &heap->slots[class];
 	object = slot->freelist;
 	if (unlikely(!object))
-		return slab_alloc_slow(&kmalloc_caches[class], gfp);
+		return slab_alloc_slow(&kmalloc_caches[slot - heap->slots], gfp);
 	if (unlikely(!obj_stock_take(&heap->stock, slot->size)))
-		return slab_alloc_refill(heap, &kmalloc_caches[class], gfp);
+		return slab_alloc_refill(heap, &kmalloc_caches[slot - heap->slots], gfp);
 	return heap_slot_pop(slot, object, 0);
 }
 
@@ -79,17 +80,18 @@ static __always_inline_fn void heap_free_object(struct heap *heap, struct heap_s
 						struct slab *slab, void *object,
 						unsigned int offset, const char *caller)
 {
+	void *first = slot->freelist;
 	bool too_much;
 
 	debug_free(slab, object, caller);
-	if (unlikely(object == slot->freelist))
+	if (unlikely(object == first))
 		slab_free_twice(object, caller);
 	too_much = obj_stock_credit(&heap->stock, slab->size);
 	if (unlikely(--slot->room < 0)) {
 		slab_free_to_slab(heap, slot, slab, object, caller, too_much);
 		return;
 	}
-	object_set_next(object, offset, slot->freelist);
+	object_set_next(object, offset, first);
 	store_release(&slot->freelist, object); /* a fork may come in between */
 	if (unlikely(too_much))
 		slab_free_flush(heap);
@@ -103,7 +105,7 @@ static __always_inline_fn void kfree_fast(void *object, const char *caller)
 	if (likely(READ_ONCE(slab->owner) == (uintptr_t)heap))
 		heap_free_object(heap, slab->slot, slab, object, 0, caller);
 	else
-		slab_free_slow(slab, object, caller);
+		slab_free_slow(object, slab, caller);
 }
 
 #endif

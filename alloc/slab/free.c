@@ -153,7 +153,7 @@ static noinline void free_rest(struct heap *heap, struct slab *slab, void *objec
  * A run of frees elsewhere waits for one cache line after the other; the fewer
  * instructions are between, the more of them are on their way at a time.
  */
-void slab_free_slow(struct slab *slab, void *object, const char *caller)
+void slab_free_slow(void *object, struct slab *slab, const char *caller)
 {
 	struct heap *heap = current_heap;
 	struct heap *to = (struct heap *)READ_ONCE(slab->owner);

@@ -13,6 +13,19 @@ struct heap heap_none;
 
 __thread struct heap *current_heap = &heap_none;
 
+/* size_class() of each multiple of 16. */
+#define SLOT(class) offsetof(struct heap, slots[class])
+
+const uint16_t heap_slot_offsets[HEAP_LOOKUP / 16 + 1] = {
+	[0 ... 1] = SLOT(0),	[2] = SLOT(1),		[3] = SLOT(2),
+	[4] = SLOT(3),		[5] = SLOT(4),		[6] = SLOT(5),
+	[7] = SLOT(6),		[8] = SLOT(7),		[9 ... 10] = SLOT(8),
+	[11 ... 12] = SLOT(9),	[13 ... 14] = SLOT(10), [15 ... 16] = SLOT(11),
+	[17 ... 20] = SLOT(12), [21 ... 24] = SLOT(13), [25 ... 28] = SLOT(14),
+	[29 ... 32] = SLOT(15), [33 ... 40] = SLOT(16), [41 ... 48] = SLOT(17),
+	[49 ... 56] = SLOT(18), [57 ... 64] = SLOT(19),
+};
+
 /* The same for programs, which see the stock in front of the heap. */
 extern __thread struct cgslab_stock *cgslab_stock_1 __attribute__((alias("current_heap")));
 

@@ -33,13 +33,14 @@ struct heap_chunk;
 
 /*
  * What a heap has of one cache. The freelist has objects of any of its slabs,
- * the last freed first. Without room, objects go back to their slabs.
+ * the last freed first. Without room, objects go back to their slabs. What the
+ * fast path uses is the first 16 bytes: none of a heap's are in two cache lines.
  */
 struct heap_slot {
 	void *freelist;		   /* owner */
 	int32_t room;		   /* owner: for so many more; may be below 0 */
-	int32_t max_free;	   /* owner: room when it is empty */
 	uint32_t size;		   /* owner: bytes of an object */
+	int32_t max_free;	   /* owner: room when it is empty */
 	uint32_t nr_slabs;	   /* lock */
 	struct hlist_head partial; /* lock */
 	struct hlist_head empty;   /* lock: kept for the next burst */
@@ -71,12 +72,12 @@ struct sheaf {
 };
 
 struct heap {
-	struct obj_stock stock;		      /* first: the fast path's line */
-	struct heap_slot slots[SIZE_CLASSES]; /* by kmalloc class */
-	struct heap_away away[HEAP_AWAY];     /* owner; passed on with lock */
-	size_t empty_bytes;		      /* lock: of empty slabs */
-	size_t spilled_bytes;		      /* lock: of those not kept, for want of a purger */
-	struct hlist_head full;		      /* lock: full slabs of all caches */
+	struct obj_stock stock; /* first: the fast path's line */
+	struct heap_slot slots[SIZE_CLASSES] __attribute__((aligned(16))); /* by kmalloc class */
+	struct heap_away away[HEAP_AWAY]; /* owner; passed on with lock */
+	size_t empty_bytes;		  /* lock: of empty slabs */
+	size_t spilled_bytes;		  /* lock: of those not kept, for want of a purger */
+	struct hlist_head full;		  /* lock: full slabs of all caches */
 	struct lock lock;
 	uint32_t idle_hand;  /* owner: the slot that heap_flush_idle() looks at next */
 	uint32_t empty_hand; /* lock: the slot that yield_empty() looks at next */
@@ -280,6 +281,16 @@ static __always_inline_fn struct heap_slot *heap_slot(struct heap *heap,
 	if (kmem_cache_is_kmalloc(cache))
 		return &heap->slots[cache->id];
 	return &heap->extra_slots[cache->id - SIZE_CLASSES];
+}
+
+/* Where the slot of a size up to HEAP_LOOKUP is in a heap, by multiples of 16. */
+#define HEAP_LOOKUP 1024
+
+extern const uint16_t heap_slot_offsets[HEAP_LOOKUP / 16 + 1] __library_var;
+
+static __always_inline_fn struct heap_slot *heap_slot_of_small(struct heap *heap, size_t size)
+{
+	return (struct heap_slot *)((char *)heap + heap_slot_offsets[(size + 15) / 16]);
 }
 
 /* Whether the heap has a slot for the cache yet. */

@@ -318,7 +318,7 @@ void kmem_cache_free(struct kmem_cache *cache, void *object)
 	if ((slab->kind == SLAB_OBJECTS || slab->kind == SLAB_SPAN) && slab->cache != cache)
 		die("kmem_cache_free(): %p is of %s, not of %s", object,
 		    slab->kind == SLAB_SPAN ? "no cache" : slab->cache->name, cache->name);
-	slab_free_slow(slab, object, "kmem_cache_free");
+	slab_free_slow(object, slab, "kmem_cache_free");
 }
 
 size_t kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t count, void **objects)

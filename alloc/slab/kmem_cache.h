@@ -52,7 +52,7 @@ static __always_inline_fn uint32_t kmem_cache_index(const struct kmem_cache *cac
 }
 
 /* kmalloc's, by size class; const after kmem_caches_init(). */
-extern struct kmem_cache kmalloc_caches[SIZE_CLASSES];
+extern struct kmem_cache kmalloc_caches[SIZE_CLASSES] __library_var;
 
 extern struct lock slab_caches_lock;
 extern struct list_head slab_caches; /* slab_caches_lock; not kmalloc's */

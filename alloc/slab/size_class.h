@@ -13,10 +13,6 @@
 
 #define SIZE_CLASSES 44
 
-/* Sizes up to here have their class in a table. */
-#define SIZE_CLASS_LOOKUP 1024
-
-extern const uint8_t size_class_table[SIZE_CLASS_LOOKUP / 16 + 1];
 extern const uint32_t size_class_bytes[SIZE_CLASSES];
 
 /* @size: 0 to KMALLOC_MAX_CACHE_SIZE. */
@@ -24,8 +20,8 @@ static __always_inline_fn unsigned int size_class(size_t size)
 {
 	unsigned int log2;
 
-	if (likely(size <= SIZE_CLASS_LOOKUP))
-		return size_class_table[(size + 15) / 16];
+	if (size <= 128)
+		return (unsigned int)(size + !size - 1) / 16;
 	log2 = log2_floor(size - 1);
 	return log2 * 4 - 20 + ((unsigned int)((size - 1) >> (log2 - 2)) & 3);
 }

@@ -96,7 +96,7 @@ _Static_assert(sizeof(struct slab) == 2 * CACHELINE, "two lines");
  * Const after slab_table_init(). Before, it points at one slot of kind
  * SLAB_NONE, so that slab_of() needs no check.
  */
-extern struct slab *slab_table;
+extern struct slab *slab_table __library_var;
 
 /* Before everything else, once. Returns 0 or -ENOMEM. */
 int slab_table_init(void);

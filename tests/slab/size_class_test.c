@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <criterion/criterion.h>
 
-#include "alloc/slab/size_class.h"
+#include "alloc/slab/heap.h"
 
 Test(size_class, is_the_smallest_that_fits)
 {
@@ -32,4 +32,13 @@ Test(size_class, sizes_rise_and_keep_alignment)
 		for (size_t size = align; size <= KMALLOC_MAX_CACHE_SIZE; size += align)
 			cr_expect_eq(size_class_bytes[size_class(size)] % align, 0, "%zu at %zu",
 				     size, align);
+}
+
+Test(size_class, small_sizes_find_the_slot_of_their_class)
+{
+	static struct heap heap;
+
+	for (size_t size = 0; size <= HEAP_LOOKUP; size++)
+		cr_assert_eq(heap_slot_of_small(&heap, size), &heap.slots[size_class(size)],
+			     "%zu bytes", size);
 }
