@@ -12,6 +12,7 @@
 #include "alloc/base/message.h"
 #include "alloc/base/meta.h"
 
+struct lock removal_lock = LOCK_INIT(LOCK_RANK_REMOVAL);
 struct lock cgroup_lock = LOCK_INIT(LOCK_RANK_TREE);
 struct mem_cgroup root_memcg;
 struct mem_cgroup *process_memcg;
@@ -125,7 +126,7 @@ static int memcg_add(struct mem_cgroup *memcg, const char *name)
 	int err = 0;
 
 	lock(&cgroup_lock);
-	if (memcg->parent && !memcg->parent->online)
+	if (memcg->parent && !memcg_is_staying(memcg->parent))
 		err = -ENODEV;
 	else if (memcg->parent && memcg_find_child(memcg->parent, name))
 		err = -EEXIST;
@@ -208,6 +209,13 @@ void memcg_bury_one(struct mem_cgroup *memcg)
 	count_dying(memcg, -1u);
 }
 
+/* It will be taken offline, whatever happens. cgroup_lock. */
+static void memcg_leave(struct mem_cgroup *memcg)
+{
+	/* Pairs with memcg_shrink_begin(). */
+	store_release(&memcg->leaving, true);
+}
+
 /* Nobody finds the group from now on. cgroup_lock. */
 static void memcg_unlink(struct mem_cgroup *memcg)
 {
@@ -243,14 +251,32 @@ static int64_t memcg_offline(struct mem_cgroup *memcg)
 	return handed_over + 1; /* the tree's */
 }
 
-/* Keeps threads out of the group, or says why not. cgroup_lock. */
+/*
+ * Keeps threads out of the group, for good, or says why not. What the layers above
+ * keep for it is theirs to pass on then, before it is taken offline: a list_lru is
+ * found through the obj_cgroup of an object, so it has to be the parent's before
+ * that is. removal_lock.
+ */
 static int memcg_close(struct mem_cgroup *memcg)
 {
+	int err = 0;
+
+	lock(&cgroup_lock);
 	if (!memcg->online)
-		return -ENODEV;
-	if (memcg->nr_children || !memcg_ops.close_heaps(memcg))
-		return -EBUSY;
-	return 0;
+		err = -ENODEV;
+	else if (memcg->nr_children || !memcg_ops.close_heaps(memcg))
+		err = -EBUSY;
+	else
+		memcg_leave(memcg);
+	unlock(&cgroup_lock);
+	return err;
+}
+
+/* No lock but removal_lock: the layers above have some below cgroup_lock. */
+static void reparent_above(struct mem_cgroup *memcg, bool killed)
+{
+	if (reclaim_ops.reparent)
+		reclaim_ops.reparent(memcg, killed);
 }
 
 /* The groups that may go, and what taking them offline needs. No lock is held. */
@@ -272,11 +298,15 @@ int mem_cgroup_rmdir(struct mem_cgroup *memcg)
 
 	if (err)
 		return err;
-	lock(&cgroup_lock);
+	lock(&removal_lock);
 	err = memcg_close(memcg);
-	if (!err)
+	if (!err) {
+		reparent_above(memcg, false);
+		lock(&cgroup_lock);
 		refs = memcg_offline(memcg);
-	unlock(&cgroup_lock);
+		unlock(&cgroup_lock);
+	}
+	unlock(&removal_lock);
 	while (refs--)
 		mem_cgroup_put(memcg);
 	return err;
@@ -356,7 +386,7 @@ uint64_t memcg_nr_structs(void)
 /* ---- A subtree with all it has ------------------------------------------- */
 
 /* All groups of the subtree, or none. cgroup_lock. */
-static int close_subtree(struct mem_cgroup *root)
+static int __close_subtree(struct mem_cgroup *root)
 {
 	struct mem_cgroup *memcg, *busy = NULL;
 
@@ -368,28 +398,58 @@ static int close_subtree(struct mem_cgroup *root)
 			break;
 		}
 	}
-	if (!busy)
-		return 0;
-	for (memcg = root; memcg != busy; memcg = memcg_next(memcg, root))
-		memcg_ops.open_heaps(memcg);
-	return -EBUSY;
+	for (memcg = root; memcg != busy; memcg = memcg_next(memcg, root)) {
+		if (busy)
+			memcg_ops.open_heaps(memcg);
+		else
+			memcg_leave(memcg);
+	}
+	return busy ? -EBUSY : 0;
+}
+
+/* As memcg_close(). removal_lock. */
+static int close_subtree(struct mem_cgroup *root)
+{
+	int err;
+
+	lock(&cgroup_lock);
+	err = __close_subtree(root);
+	unlock(&cgroup_lock);
+	return err;
 }
 
 static struct mem_cgroup *first_leaf(struct mem_cgroup *memcg)
 {
 	struct mem_cgroup *child;
 
-	while ((child = first_online(memcg->children.next, &memcg->children)))
+	while ((child = first_online(list_next_rcu(&memcg->children), &memcg->children)))
 		memcg = child;
 	return memcg;
 }
 
-/* What comes after a removed group, its parent after its siblings. */
+/* What comes after a group, its parent after its siblings. */
 static struct mem_cgroup *next_leaf(struct mem_cgroup *memcg)
 {
-	struct mem_cgroup *next = first_online(memcg->sibling.next, &memcg->parent->children);
+	struct mem_cgroup *next =
+		first_online(list_next_rcu(&memcg->sibling), &memcg->parent->children);
 
 	return next ? first_leaf(next) : memcg->parent;
+}
+
+/*
+ * Children first. None of the groups comes or goes under removal_lock, once all are
+ * leaving; what is dead among them may go, but for the read section.
+ */
+static void reparent_subtree(struct mem_cgroup *root)
+{
+	struct mem_cgroup *memcg = NULL;
+
+	do {
+		rcu_read_lock();
+		memcg = memcg ? next_leaf(memcg) : first_leaf(root);
+		rcu_read_unlock();
+		reparent_above(memcg, true);
+	} while (memcg != root);
 }
 
 /* Children first. Returns the groups, chained by ->killed. cgroup_lock. */
@@ -417,11 +477,19 @@ int memcg_offline_subtree(struct mem_cgroup *root,
 
 	if (err)
 		return err;
-	lock(&cgroup_lock);
+	err = memcg_bar_shrinks(root);
+	if (err)
+		return err;
+	lock(&removal_lock);
 	err = close_subtree(root);
-	if (!err)
+	if (!err) {
+		reparent_subtree(root);
+		lock(&cgroup_lock);
 		*killed = offline_subtree(root, empty, arg);
-	unlock(&cgroup_lock);
+		unlock(&cgroup_lock);
+	}
+	unlock(&removal_lock);
+	memcg_unbar_shrinks(root);
 	return err;
 }
 

@@ -51,7 +51,13 @@ struct mem_cgroup {
 	 */
 	struct list_head children; /* in the order of creation, by ->sibling */
 	struct list_head sibling;
-	bool online; /* atomic; pairs with mem_cgroup_tryget_online() */
+	bool online;   /* atomic; pairs with mem_cgroup_tryget_online() */
+	bool leaving;  /* atomic; cgroup_lock to write: it will be offline in a moment */
+	uint8_t lists; /* atomic: which list_lrus may have lists of it; the layer above's */
+
+	/* Atomic; see memcg_shrink.c. */
+	uint32_t shrinking; /* threads that run shrinkers for the group */
+	uint32_t barred;    /* kills that wait for that, in the subtree */
 
 	/* Atomic: the shared walk with this group as its root; see memcg_iter.c. */
 	uint64_t iter;
@@ -79,6 +85,7 @@ struct mem_cgroup {
 	};
 };
 
+extern struct lock removal_lock; /* held by rmdir and kill from beginning to end */
 extern struct lock cgroup_lock;
 extern struct mem_cgroup root_memcg;
 
@@ -145,6 +152,12 @@ int mem_cgroups_init(void);
 struct mem_cgroup *memcg_next(struct mem_cgroup *pos, struct mem_cgroup *root);
 
 #define for_each_memcg(pos, root) for ((pos) = (root); (pos); (pos) = memcg_next((pos), (root)))
+
+/* Whether it may take in what is new: a child, a span. cgroup_lock. */
+static inline bool memcg_is_staying(const struct mem_cgroup *memcg)
+{
+	return memcg->online && !memcg->leaving;
+}
 
 bool mem_cgroup_is_descendant(const struct mem_cgroup *memcg, const struct mem_cgroup *root);
 
@@ -219,6 +232,26 @@ int memcg_offline_subtree(struct mem_cgroup *root,
 			  void (*empty)(struct mem_cgroup *memcg, void *arg), void *arg,
 			  struct mem_cgroup **killed);
 void memcg_put_killed(struct mem_cgroup *killed);
+
+/* ---- Shrinkers and kill --------------------------------------------------- */
+
+/*
+ * Around all that shrinkers do with objects of the group, to which the caller holds
+ * a reference: until the end mem_cgroup_kill() lets them be. False if the group
+ * goes, with or without its objects: then they may not be touched.
+ */
+bool memcg_shrink_begin(struct mem_cgroup *memcg);
+void memcg_shrink_end(struct mem_cgroup *memcg);
+
+/*
+ * Keeps all others from that for the subtree, and waits for those who are at it.
+ * Returns 0, or -EBUSY if they do not come to an end, with nothing changed.
+ */
+int memcg_bar_shrinks(struct mem_cgroup *root);
+void memcg_unbar_shrinks(struct mem_cgroup *root);
+
+/* In the child of a fork: threads that are lost are at nothing any more. */
+void memcg_shrinks_fork_child(void);
 
 /* ---- fork --------------------------------------------------------------- */
 

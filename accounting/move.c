@@ -76,7 +76,7 @@ int obj_cgroup_move_span(struct obj_cgroup **owner, struct mem_cgroup *to, size_
 	charge_begin(&charge, to->objcg, GFP_NOFS, bytes);
 	do {
 		lock(&cgroup_lock);
-		online = to->online;
+		online = memcg_is_staying(to);
 		moved = online && try_move_span(&charge, owner, to->objcg, bytes, node);
 		unlock(&cgroup_lock);
 	} while (online && !moved && charge_again(&charge));

@@ -2,6 +2,7 @@
 #include <pthread.h>
 
 #include "accounting/reclaim_ops.h"
+#include "alloc/slab/fork.h"
 #include "shrinker/shrinker_info.h"
 
 static void reparent(struct mem_cgroup *memcg, bool killed)
@@ -10,10 +11,23 @@ static void reparent(struct mem_cgroup *memcg, bool killed)
 	reparent_shrinker_deferred(memcg);
 }
 
-/* After slab's, so that ours is prepared first: our locks come before theirs. */
+/* In the order of their ranks. */
+static void fork_prepare(void)
+{
+	shrinkers_fork_prepare();
+}
+
+static void fork_done(void)
+{
+	shrinkers_fork_done();
+}
+
+/* After slab's, so that the child has its liburcu again. */
 __attribute__((constructor(102))) static void shrinker_init(void)
 {
 	reclaim_ops.reparent = reparent;
 	reclaim_ops.release = shrinker_info_release;
-	pthread_atfork(shrinkers_fork_prepare, shrinkers_fork_parent, shrinkers_fork_child);
+	fork_ops.prepare = fork_prepare;
+	fork_ops.done = fork_done;
+	pthread_atfork(NULL, NULL, shrinkers_fork_child);
 }

@@ -190,8 +190,11 @@ static unsigned long shrink_unit(struct shrink_scope *scope, struct shrinker_inf
 	uint32_t map = READ_ONCE(unit->map);
 	unsigned long freed = 0;
 
+	if (!map || !memcg_shrink_begin(scope->memcg))
+		return 0;
 	for (; map; map &= map - 1)
 		freed += shrink_bit(scope, unit, (uint32_t)__builtin_ctz(map));
+	memcg_shrink_end(scope->memcg);
 	return freed;
 }
 

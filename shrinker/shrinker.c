@@ -292,11 +292,10 @@ void shrinker_free(struct shrinker *shrinker)
 
 void shrinkers_fork_prepare(void)
 {
-	rcu_take_in_thread();
 	lock(&shrinkers_lock);
 }
 
-void shrinkers_fork_parent(void)
+void shrinkers_fork_done(void)
 {
 	unlock(&shrinkers_lock);
 }
@@ -317,6 +316,7 @@ static void forget_threads(struct shrinker_body *body)
 
 void shrinkers_fork_child(void)
 {
+	lock(&shrinkers_lock);
 	for (uint32_t id = 0; id < nr_ids; id++)
 		forget_threads(shrinker_by_id(id));
 	unlock(&shrinkers_lock);

@@ -86,7 +86,7 @@ bool shrinker_is_dead(const struct shrinker_body *body);
 extern __thread struct shrinker_body *shrinker_running __attribute__((tls_model("initial-exec")));
 
 void shrinkers_fork_prepare(void);
-void shrinkers_fork_parent(void);
-void shrinkers_fork_child(void);
+void shrinkers_fork_done(void);
+void shrinkers_fork_child(void); /* after that */
 
 #endif

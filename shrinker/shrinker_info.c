@@ -192,17 +192,17 @@ struct shrinker_info_unit *shrinker_info_next(struct mem_cgroup *memcg, uint32_t
 /* ---- Deferred counts ---------------------------------------------------- */
 
 /*
- * Adds to the deferred count of a group, or of an ancestor if it is offline:
+ * Adds to the deferred count of a group, or of an ancestor if it leaves:
  *
  *	shrinker_defer()		mem_cgroup_rmdir()
  *	----------------------		------------------------------
- *	add to the slot			online = false
- *	if not online:			reparent_shrinker_deferred():
+ *	add to the slot			leaving = true
+ *	if leaving:			reparent_shrinker_deferred():
  *		take from the slot		take from the slot
  *		add to the parent's		add to the parent's
  *
  * Both change the one slot: if the taking comes second it takes what was added, if it
- * comes first the other has read what it wrote, and sees that the group is offline.
+ * comes first the other has read what it wrote, and sees that the group leaves.
  * Whoever takes has it alone.
  */
 static void defer(struct mem_cgroup *memcg, struct shrinker_slot *slot, int id, uint32_t generation,
@@ -210,8 +210,8 @@ static void defer(struct mem_cgroup *memcg, struct shrinker_slot *slot, int id, 
 {
 	for (;;) {
 		shrinker_slot_add(slot, generation, nr);
-		/* Pairs with the release in memcg_unlink(). */
-		if (load_acquire(&memcg->online))
+		/* Pairs with the release in memcg_leave(). */
+		if (likely(!load_acquire(&memcg->leaving)))
 			return;
 		nr = shrinker_slot_take(slot, generation);
 		memcg = memcg->parent;
@@ -254,7 +254,7 @@ static void reparent_slot(struct mem_cgroup *memcg, struct shrinker_info_unit *u
 	rcu_read_unlock();
 }
 
-/* The first unit, so that who makes one from now on knows that the group is offline. */
+/* Before the units, so that who makes one from now on knows that the group leaves. */
 static void info_close(struct mem_cgroup *memcg)
 {
 	/*

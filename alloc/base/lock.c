@@ -33,18 +33,14 @@ void lock_wake(struct lock *lock)
 #ifdef CGSLAB_DEBUG
 
 static const char *const rank_names[] = {
-	[LOCK_RANK_SHRINKERS] = "shrinkers",
-	[LOCK_RANK_TREE] = "tree",
-	[LOCK_RANK_TASKS] = "tasks",
-	[LOCK_RANK_HEAPS] = "heaps",
-	[LOCK_RANK_HEAP] = "heap",
-	[LOCK_RANK_OBJCG] = "objcg",
-	[LOCK_RANK_STOCK] = "stock",
-	[LOCK_RANK_CACHES] = "caches",
-	[LOCK_RANK_PSI] = "psi",
-	[LOCK_RANK_COUNTERS] = "counters",
-	[LOCK_RANK_SLABS] = "slabs",
-	[LOCK_RANK_PAGES] = "pages",
+	[LOCK_RANK_REMOVAL] = "removal", [LOCK_RANK_SHRINKERS] = "shrinkers",
+	[LOCK_RANK_LRUS] = "list_lrus",	 [LOCK_RANK_LRU_TABLE] = "table of lists",
+	[LOCK_RANK_LRU] = "list_lru",	 [LOCK_RANK_TREE] = "tree",
+	[LOCK_RANK_TASKS] = "tasks",	 [LOCK_RANK_HEAPS] = "heaps",
+	[LOCK_RANK_HEAP] = "heap",	 [LOCK_RANK_OBJCG] = "objcg",
+	[LOCK_RANK_STOCK] = "stock",	 [LOCK_RANK_CACHES] = "caches",
+	[LOCK_RANK_PSI] = "psi",	 [LOCK_RANK_COUNTERS] = "counters",
+	[LOCK_RANK_SLABS] = "slabs",	 [LOCK_RANK_PAGES] = "pages",
 	[LOCK_RANK_META] = "meta",
 };
 

@@ -13,19 +13,23 @@
 #include "alloc/base/compiler.h"
 
 enum lock_rank {
-	LOCK_RANK_SHRINKERS = 1, /* shrinkers_lock: ids, who waits for whom */
-	LOCK_RANK_TREE,		 /* cgroup_lock: shape of the tree */
-	LOCK_RANK_TASKS,	 /* task_list_lock: registered threads */
-	LOCK_RANK_HEAPS,	 /* heaps_lock: heaps being born, and without a group */
-	LOCK_RANK_HEAP,		 /* heap->lock: its lists of slabs */
-	LOCK_RANK_OBJCG,	 /* objcg_locks[]: stocks of an objcg */
-	LOCK_RANK_STOCK,	 /* stock->lock: limit and what is revoked */
-	LOCK_RANK_CACHES,	 /* slab_caches_lock: the kmem_caches */
-	LOCK_RANK_PSI,		 /* psi->lock: stall times of a group */
-	LOCK_RANK_COUNTERS,	 /* counter records of the memfd */
-	LOCK_RANK_SLABS,	 /* slab_table_lock: unused slab structs */
-	LOCK_RANK_PAGES,	 /* page_run_lock: free page runs */
-	LOCK_RANK_META,		 /* meta_lock: metadata arena */
+	LOCK_RANK_REMOVAL = 1, /* removal_lock: groups going, one after the other */
+	LOCK_RANK_SHRINKERS,   /* shrinkers_lock: ids, who waits for whom */
+	LOCK_RANK_LRUS,	       /* list_lrus_lock: the list_lrus */
+	LOCK_RANK_LRU_TABLE,   /* of a list_lru: lists being made */
+	LOCK_RANK_LRU,	       /* a list of a list_lru */
+	LOCK_RANK_TREE,	       /* cgroup_lock: shape of the tree */
+	LOCK_RANK_TASKS,       /* task_list_lock: registered threads */
+	LOCK_RANK_HEAPS,       /* heaps_lock: heaps being born, and without a group */
+	LOCK_RANK_HEAP,	       /* heap->lock: its lists of slabs */
+	LOCK_RANK_OBJCG,       /* objcg_locks[]: stocks of an objcg */
+	LOCK_RANK_STOCK,       /* stock->lock: limit and what is revoked */
+	LOCK_RANK_CACHES,      /* slab_caches_lock: the kmem_caches */
+	LOCK_RANK_PSI,	       /* psi->lock: stall times of a group */
+	LOCK_RANK_COUNTERS,    /* counter records of the memfd */
+	LOCK_RANK_SLABS,       /* slab_table_lock: unused slab structs */
+	LOCK_RANK_PAGES,       /* page_run_lock: free page runs */
+	LOCK_RANK_META,	       /* meta_lock: metadata arena */
 };
 
 struct lock {

@@ -11,12 +11,16 @@
  */
 #include <pthread.h>
 
+#include "alloc/slab/fork.h"
+
 #include "alloc/base/meta.h"
 #include "alloc/pages/page_run.h"
 #include "alloc/slab/count.h"
 #include "alloc/slab/helper_thread.h"
 #include "alloc/slab/purger.h"
 #include "alloc/slab/task.h"
+
+struct fork_ops fork_ops;
 
 static void for_each_heap(void (*fn)(struct heap *heap, void *arg), void *arg)
 {
@@ -67,8 +71,12 @@ static void for_each_objcg(void (*fn)(struct obj_cgroup *objcg, void *arg))
 
 static void fork_prepare(void)
 {
+	rcu_take_in_thread();
 	call_rcu_before_fork(); /* waits for callbacks, which take our locks */
 	rcu_bp_before_fork();
+	lock(&removal_lock);
+	if (fork_ops.prepare)
+		fork_ops.prepare();
 	lock(&cgroup_lock);
 	lock(&task_list_lock);
 	heaps_fork_prepare();
@@ -95,6 +103,9 @@ static void fork_release(void)
 	heaps_fork_done();
 	unlock(&task_list_lock);
 	unlock(&cgroup_lock);
+	if (fork_ops.done)
+		fork_ops.done();
+	unlock(&removal_lock);
 }
 
 static void fork_parent(void)
@@ -177,6 +188,7 @@ static void fork_child(void)
 	/* Without memory this is tried again, if the child uses a counter. */
 	if (mem_cgroup_fork_child())
 		counters_fork_over();
+	memcg_shrinks_fork_child();
 	drop_lost_tasks();
 	call_rcu_after_fork_child();
 }

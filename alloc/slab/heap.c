@@ -131,7 +131,7 @@ static bool memcg_is_online(struct mem_cgroup *memcg)
 	bool online;
 
 	lock(&cgroup_lock);
-	online = memcg->online;
+	online = memcg_is_staying(memcg);
 	unlock(&cgroup_lock);
 	return online;
 }
@@ -247,6 +247,8 @@ static bool heap_close(struct heap *heap)
 			return false;
 		os_pause(tries++); /* a borrower is done soon */
 	}
+	if (unlikely(heap->torn)) /* nobody else can, from now on */
+		heap_recover(heap);
 	return true;
 }
 

@@ -208,6 +208,15 @@ void kfree(const void *block)
 	kfree_fast((void *)block, "kfree");
 }
 
+struct mem_cgroup *mem_cgroup_from_obj(const void *ptr)
+{
+	const struct slab *slab = slab_of(ptr);
+
+	if (slab->kind != SLAB_OBJECTS && slab->kind != SLAB_SPAN)
+		return NULL;
+	return obj_cgroup_memcg(slab->objcg);
+}
+
 size_t ksize(const void *block)
 {
 	return kmalloc_usable_size(block, "ksize");

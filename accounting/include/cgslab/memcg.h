@@ -54,9 +54,9 @@ struct mem_cgroup *mem_cgroup_create(struct mem_cgroup *parent, const char *name
 /*
  * Takes the group out of the tree. Objects that are still alive stay valid,
  * and their charge passes to the parent; new charges through the group's
- * obj_cgroup go there too. The struct lives as long as references to it; it is
- * charged nothing. The time it takes does not depend on the number of siblings.
- * May not be called in an RCU read section.
+ * obj_cgroup go there too; what is on its list_lrus passes to the parent's. The struct
+ * lives as long as references to it; it is charged nothing. The time it takes does not
+ * depend on the number of siblings. May not be called in an RCU read section.
  *
  * Returns 0, -EBUSY while the group has children, or threads that are inside or
  * that came from there, having it for their home, -ENODEV if it is offline already,
@@ -91,8 +91,12 @@ int mem_cgroup_rmdir(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_rmdir);
  * kernel. It does not reach what was freed earlier, and whose memory has found
  * another use since.
  *
+ * What was on list_lrus for these groups is dropped with the objects. Shrinkers that
+ * are at work for one of them are waited for, up to a second.
+ *
  * May not be called in an RCU read section, nor by a callback of call_rcu().
- * Returns 0; -EBUSY while a thread is inside any of the groups, -ENODEV if @memcg is
+ * Returns 0; -EBUSY while a thread is inside any of the groups, or a shrinker does not
+ * come to its end (as the one that calls this); -ENODEV if @memcg is
  * offline already, -EINVAL for the root, the process's group and unknown flags:
  * then nothing has changed.
  */
@@ -119,6 +123,14 @@ int mem_cgroup_kill(struct mem_cgroup *memcg, unsigned int flags) CGSLAB_API(mem
  * their address. On an error everything is as it was.
  */
 int mem_cgroup_transfer(void **ptr, struct mem_cgroup *to) CGSLAB_API(mem_cgroup_transfer);
+
+/*
+ * The group that the block with @ptr in it is charged to now; NULL for what is no
+ * block. (Of one of more than KMALLOC_MAX_CACHE_SIZE only the first 4096 bytes are
+ * known.) Valid under RCU, which the caller holds, as rmdir may pass the charge to the
+ * parent. Source: mem_cgroup_from_slab_obj().
+ */
+struct mem_cgroup *mem_cgroup_from_obj(const void *ptr) CGSLAB_API(mem_cgroup_from_obj);
 
 /* Takes another reference; the caller must hold one. */
 void mem_cgroup_get(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_get);
