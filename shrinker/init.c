@@ -3,11 +3,12 @@
 
 #include "accounting/reclaim_ops.h"
 #include "alloc/slab/fork.h"
+#include "shrinker/list_lru.h"
 #include "shrinker/shrinker_info.h"
 
 static void reparent(struct mem_cgroup *memcg, bool killed)
 {
-	(void)killed;
+	list_lrus_reparent(memcg, killed);
 	reparent_shrinker_deferred(memcg);
 }
 
@@ -15,10 +16,12 @@ static void reparent(struct mem_cgroup *memcg, bool killed)
 static void fork_prepare(void)
 {
 	shrinkers_fork_prepare();
+	list_lrus_fork_prepare();
 }
 
 static void fork_done(void)
 {
+	list_lrus_fork_done();
 	shrinkers_fork_done();
 }
 
