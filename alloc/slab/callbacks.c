@@ -57,7 +57,7 @@ static struct task *begin(struct heap **heap)
 bool task_begin_callbacks(struct task_scope *scope)
 {
 	int saved_errno = errno;
-	struct heap *heap;
+	struct heap *heap = NULL;
 
 	scope->task = begin(&heap);
 	errno = saved_errno;
