@@ -70,6 +70,27 @@ static int set_purge_thread(struct conf *conf, const char *value)
 	return set_bool(&conf->purge_thread, value);
 }
 
+static int set_pressure(struct conf *conf, const char *value)
+{
+	if (!strcmp(value, "auto"))
+		conf->pressure = PRESSURE_AUTO;
+	else if (!strcmp(value, "true"))
+		conf->pressure = PRESSURE_ON;
+	else if (!strcmp(value, "false"))
+		conf->pressure = PRESSURE_OFF;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int set_pressure_root(struct conf *conf, const char *value)
+{
+	if (*value != '/')
+		return -EINVAL;
+	strcpy(conf->pressure_root, value); /* as long as VALUE_MAX */
+	return 0;
+}
+
 static int set_verify(struct conf *conf, const char *value)
 {
 	return set_bool(&conf->verify, value);
@@ -95,6 +116,8 @@ static const struct conf_key {
 	{"report", "none, text, json", set_report},
 	{"output", "a file name", set_output},
 	{"purge_thread", "true, false", set_purge_thread},
+	{"pressure", "auto, true, false", set_pressure},
+	{"pressure_root", "the absolute path of a folder", set_pressure_root},
 	{"verify", "true, false", set_verify},
 	{"only_pid", "a process id", set_only_pid},
 	{"abort_conf", "true, false", set_abort_conf},
@@ -174,12 +197,14 @@ void conf_print(const struct conf *conf)
 {
 	static const char *const group_by[] = {"none", "comm"};
 	static const char *const report[] = {"none", "text", "json"};
+	static const char *const pressure[] = {"auto", "true", "false"};
 	char max[24] = "max";
 
 	if (conf->max != UINT64_MAX)
 		snprintf(max, sizeof(max), "%" PRIu64, conf->max);
-	warn("group_by:%s,max:%s,report:%s,output:%s,purge_thread:%s,verify:%s,abort_conf:%s",
+	warn("group_by:%s,max:%s,report:%s,output:%s,purge_thread:%s,pressure:%s,verify:%s,abort_conf:%s",
 	     group_by[conf->group_by], max, report[conf->report],
 	     conf->output[0] ? conf->output : "(stderr)", conf->purge_thread ? "true" : "false",
-	     conf->verify ? "true" : "false", conf->abort_conf ? "true" : "false");
+	     pressure[conf->pressure], conf->verify ? "true" : "false",
+	     conf->abort_conf ? "true" : "false");
 }

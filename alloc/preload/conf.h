@@ -8,6 +8,7 @@
 #define ALLOC_PRELOAD_CONF_H
 
 #include "alloc/base/compiler.h"
+#include "shrinker/pressure.h"
 
 enum conf_group_by { GROUP_BY_NONE, GROUP_BY_COMM };
 enum conf_report { REPORT_NONE, REPORT_TEXT, REPORT_JSON };
@@ -15,13 +16,15 @@ enum conf_report { REPORT_NONE, REPORT_TEXT, REPORT_JSON };
 struct conf {
 	enum conf_group_by group_by;
 	enum conf_report report;
+	enum pressure_mode pressure;
 	uint64_t max;	   /* bytes; UINT64_MAX: no limit */
 	uint64_t only_pid; /* who reports; 0: every process */
 	bool purge_thread;
 	bool verify;
 	bool abort_conf;
 	bool confirm_conf;
-	char output[256]; /* a file; "": stderr */
+	char output[256];	 /* a file; "": stderr */
+	char pressure_root[256]; /* a folder in place of "/"; "": none */
 };
 
 /* Reads @text into @conf, whose other fields keep their values. */

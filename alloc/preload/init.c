@@ -16,6 +16,7 @@
 #include "alloc/preload/report.h"
 #include "alloc/slab/purger.h"
 #include "alloc/slab/task.h"
+#include "shrinker/pressure.h"
 
 static struct conf conf = {.max = UINT64_MAX, .purge_thread = true};
 
@@ -29,8 +30,8 @@ static void name_process(void)
 	strncpy(counters_header()->program, name, sizeof(counters_header()->program) - 1);
 }
 
-/* After the handlers of fork, which slab registers at 101. */
-__attribute__((constructor(102))) static void preload_start(void)
+/* After the handlers of fork, which slab registers at 101, and shrinker at 102. */
+__attribute__((constructor(103))) static void preload_start(void)
 {
 	/* Not secure_getenv(), for which every small program would have more of libc mapped. */
 	const char *text = getauxval(AT_SECURE) ? NULL : getenv("CGSLAB_CONF");
@@ -50,6 +51,9 @@ __attribute__((constructor(102))) static void preload_start(void)
 		purger_enable();
 	if (conf.group_by == GROUP_BY_COMM)
 		group_by_comm();
+	pressure_configure(conf.pressure, conf.pressure_root);
+	if (conf.pressure == PRESSURE_ON && pressure_kick)
+		pressure_kick();
 	errno = saved_errno;
 }
 

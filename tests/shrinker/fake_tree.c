@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char tree[] = "/tmp/fake_tree.XXXXXX";
+static char tree[PATH_MAX / 2];
 static char path[PATH_MAX];
 
 static void fail(const char *what)
@@ -22,9 +22,15 @@ static void fail(const char *what)
 
 void fake_tree_make(void)
 {
-	strcpy(tree + sizeof(tree) - 7, "XXXXXX");
+	strcpy(tree, "/tmp/fake_tree.XXXXXX");
 	if (!mkdtemp(tree))
 		fail(tree);
+}
+
+void fake_tree_use(const char *folder)
+{
+	snprintf(tree, sizeof(tree), "%s", folder);
+	mkdir(tree, 0700);
 }
 
 static int remove_one(const char *name, const struct stat *stat, int type, struct FTW *where)

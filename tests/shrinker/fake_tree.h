@@ -7,6 +7,9 @@
 void fake_tree_make(void);
 void fake_tree_remove(void);
 
+/* The same in a folder of the caller's, made if it is not there. */
+void fake_tree_use(const char *folder);
+
 /* Its path, without a slash at the end. */
 const char *fake_tree(void);
 
