@@ -13,10 +13,11 @@ enum {
 	WAITS_POLL,
 };
 
-/* Where the pipe is not to be had, the bell is looked at so often. */
-#define LOOK_MS 100
+/* How often poll() ends to look at the bell; and where the pipe is not to be had. */
+#define LOOK_MS	   1000
+#define NO_PIPE_MS 100
 
-static uint32_t bell;  /* atomic, futex */
+static uint32_t *bell; /* const; what it points to: atomic, futex */
 static uint32_t waits; /* atomic: how the thread sleeps, or is about to */
 
 /*
@@ -26,9 +27,14 @@ static uint32_t waits; /* atomic: how the thread sleeps, or is about to */
 static int read_end = -1, write_end = -1;
 static struct os_file pipe_file; /* of both ends */
 
+void doorbell_init(uint32_t *word)
+{
+	bell = word;
+}
+
 uint32_t doorbell_read(void)
 {
-	return load_acquire(&bell); /* pairs with doorbell_ring() */
+	return load_acquire(bell); /* pairs with doorbell_ring() */
 }
 
 /* ---- The pipe ------------------------------------------------------------- */
@@ -87,24 +93,17 @@ static void empty_pipe(void)
 
 /* ---- Waiting ---------------------------------------------------------------- */
 
-static void wait_for_bell(uint32_t seen, int timeout_ms)
-{
-	if (timeout_ms < 0)
-		os_futex_wait(&bell, seen);
-	else
-		os_futex_wait_for(&bell, seen, (unsigned int)timeout_ms);
-}
-
 static void poll_with_bell(uint32_t seen, struct pollfd *fds, int n, int timeout_ms)
 {
 	bool piped = has_pipe();
+	int look_ms = piped ? LOOK_MS : NO_PIPE_MS;
 
 	if (piped)
 		fds[n++] = (struct pollfd){.fd = read_end, .events = POLLIN};
-	else if (timeout_ms < 0 || timeout_ms > LOOK_MS)
-		timeout_ms = LOOK_MS;
+	if (timeout_ms < 0 || timeout_ms > look_ms)
+		timeout_ms = look_ms;
 	__atomic_store_n(&waits, WAITS_POLL, __ATOMIC_SEQ_CST); /* pairs with doorbell_ring() */
-	if (__atomic_load_n(&bell, __ATOMIC_SEQ_CST) == seen)
+	if (__atomic_load_n(bell, __ATOMIC_SEQ_CST) == seen)
 		poll(fds, (nfds_t)n, timeout_ms);
 	if (piped && fds[n - 1].revents)
 		empty_pipe();
@@ -119,7 +118,7 @@ void doorbell_wait(uint32_t seen, struct pollfd *fds, int n, int timeout_ms)
 	} else {
 		/* Likewise; the futex itself compares. */
 		__atomic_store_n(&waits, WAITS_FUTEX, __ATOMIC_SEQ_CST);
-		wait_for_bell(seen, timeout_ms);
+		os_futex_wait_shared(bell, seen, timeout_ms);
 	}
 	WRITE_ONCE(waits, WAITS_NOT);
 	errno = saved_errno;
@@ -137,10 +136,10 @@ void doorbell_ring(void)
 	int saved_errno = errno;
 
 	/* Both pair with doorbell_wait(). */
-	__atomic_add_fetch(&bell, 1, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(bell, 1, __ATOMIC_SEQ_CST);
 	switch (__atomic_load_n(&waits, __ATOMIC_SEQ_CST)) {
 	case WAITS_FUTEX:
-		os_futex_wake(&bell);
+		os_futex_wake_shared(bell);
 		break;
 	case WAITS_POLL:
 		ring_pipe(READ_ONCE(write_end));

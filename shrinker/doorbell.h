@@ -21,6 +21,13 @@
 #include "alloc/base/atomic.h"
 #include "alloc/base/compiler.h"
 
+/*
+ * The word to be the bell, before anything else: one that other processes see can be
+ * rung by them, too, with a futex wake after it. They do not reach a thread in poll(), so
+ * that looks at the bell once a second.
+ */
+void doorbell_init(uint32_t *word);
+
 uint32_t doorbell_read(void);
 
 /*

@@ -31,17 +31,35 @@ static unsigned long due(const struct job *job, unsigned long freeable)
 	return (freeable >> job->scope->priority) * 4 / (unsigned int)seeks;
 }
 
+static unsigned long batch_size(const struct job *job)
+{
+	long batch = job->body->shrinker.batch;
+
+	return batch > 0 ? (unsigned long)batch : SHRINK_BATCH;
+}
+
+/*
+ * The same with what was @deferred. Of that the kernel scans the less, the lower the
+ * pressure is; so a small group, which never has a batch due at once, gives nothing until
+ * large ones have become as small. Here it gives one batch whenever it has come to that.
+ */
+static unsigned long due_with(const struct job *job, unsigned long due, unsigned long deferred)
+{
+	return max_t(unsigned long, (deferred >> job->scope->priority) + due,
+		     min_t(unsigned long, deferred + due, batch_size(job)));
+}
+
 /* The most that is scanned in one call, or deferred from one to the next. */
 static unsigned long limit(const struct job *job, unsigned long freeable)
 {
 	return job->scope->share < SHRINK_WHOLE_SHARE ? freeable : 2 * freeable;
 }
 
-static unsigned long batch_size(const struct job *job)
+static bool is_enough(struct shrink_scope *scope)
 {
-	long batch = job->body->shrinker.batch;
-
-	return batch > 0 ? (unsigned long)batch : SHRINK_BATCH;
+	if (scope->is_enough && !scope->enough)
+		scope->enough = scope->is_enough(scope);
+	return scope->enough;
 }
 
 /* ---- One shrinker and one group ----------------------------------------- */
@@ -64,8 +82,8 @@ static unsigned long scan(const struct job *job, struct shrink_control *sc, unsi
 		freed += ret;
 		*scanned += sc->nr_scanned;
 		nr -= sc->nr_scanned;
-		if (!sc->nr_scanned)
-			break; /* nor will it look at any if asked again */
+		if (!sc->nr_scanned || is_enough(job->scope))
+			break; /* of the first: nor will it look at any if asked again */
 	}
 	if (called)
 		backoff_note(job->slot, freed);
@@ -89,10 +107,15 @@ static unsigned long do_shrink_slab(const struct job *job)
 	/* Others who come now find nothing deferred: it is scanned once. */
 	deferred = shrinker_slot_take(job->slot, job->body->generation);
 	delta = due(job, freeable);
-	nr = min_t(unsigned long, (deferred >> job->scope->priority) + delta, limit(job, freeable));
+	nr = min_t(unsigned long, due_with(job, delta, deferred), limit(job, freeable));
 	freed = scan(job, &sc, nr, freeable, &scanned);
 
-	/* What was due and not done is left to the next, as long as it makes sense. */
+	/*
+	 * What was due and not done is left to the next, as long as it makes sense. Where less
+	 * was enough, it was not due.
+	 */
+	if (job->scope->enough)
+		delta = min_t(unsigned long, delta, scanned);
 	rest = deferred + delta > scanned ? deferred + delta - scanned : 0;
 	rest = min_t(unsigned long, rest, limit(job, freeable));
 	if (!rest)
@@ -192,7 +215,7 @@ static unsigned long shrink_unit(struct shrink_scope *scope, struct shrinker_inf
 
 	if (!map || !memcg_shrink_begin(scope->memcg))
 		return 0;
-	for (; map; map &= map - 1)
+	for (; map && !scope->enough; map &= map - 1)
 		freed += shrink_bit(scope, unit, (uint32_t)__builtin_ctz(map));
 	memcg_shrink_end(scope->memcg);
 	return freed;
@@ -207,7 +230,8 @@ unsigned long shrink_slab_memcg(struct shrink_scope *scope)
 	if (!may_call(scope) || !load_acquire(&scope->memcg->online))
 		return 0;
 	/* However the info grows meanwhile, the units stay: the caller holds the group. */
-	for (; (unit = shrinker_info_next(scope->memcg, index)); index = unit->index + 1)
+	for (; (unit = shrinker_info_next(scope->memcg, index)) && !scope->enough;
+	     index = unit->index + 1)
 		freed += shrink_unit(scope, unit);
 	return freed;
 }
@@ -238,7 +262,7 @@ unsigned long shrink_slab_global(struct shrink_scope *scope)
 
 	if (!may_call(scope))
 		return 0;
-	for (uint32_t id = 0; id < shrinker_nr_ids(); id++)
+	for (uint32_t id = 0; id < shrinker_nr_ids() && !scope->enough; id++)
 		freed += shrink_one_global(scope, id);
 	return freed;
 }

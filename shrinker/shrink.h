@@ -13,6 +13,10 @@ struct shrink_scope {
 	int priority;	/* from 12, a 4096th of what there is, to 0, all */
 	uint32_t share; /* of 1024: what protection leaves of the group's objects; 1024: all */
 
+	/* Asked after each batch, if not NULL: whether the call may end, as it did its work. */
+	bool (*is_enough)(struct shrink_scope *scope);
+	bool enough; /* it said so */
+
 	/* What the calls find is added here, and never taken back. */
 	bool skipped;	     /* a shrinker was left out because @gfp has no __GFP_FS */
 	unsigned long found; /* objects, protected ones too; 1 for each that is left alone */

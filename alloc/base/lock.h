@@ -14,6 +14,7 @@
 
 enum lock_rank {
 	LOCK_RANK_REMOVAL = 1, /* removal_lock: groups going, one after the other */
+	LOCK_RANK_RECLAIM,     /* the reclaim thread's work */
 	LOCK_RANK_SHRINKERS,   /* shrinkers_lock: ids, who waits for whom */
 	LOCK_RANK_LRUS,	       /* list_lrus_lock: the list_lrus */
 	LOCK_RANK_LRU_TABLE,   /* of a list_lru: lists being made */

@@ -291,43 +291,61 @@ void os_pause(unsigned int tries)
 		os_sleep_us(PAUSE_US); /* sleeping lets any priority run */
 }
 
-static void futex_wait(uint32_t *word, uint32_t value, const struct timespec *most)
+static void futex_wait(uint32_t *word, int op, uint32_t value, const struct timespec *most)
 {
 	int saved_errno = errno;
 
-	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, most, NULL, 0);
+	syscall(SYS_futex, word, op, value, most, NULL, 0);
 	errno = saved_errno;
 }
 
-void os_futex_wait(uint32_t *word, uint32_t value)
-{
-	futex_wait(word, value, NULL);
-}
-
-void os_futex_wait_for(uint32_t *word, uint32_t value, unsigned int ms)
+static void futex_wait_for(uint32_t *word, int op, uint32_t value, unsigned int ms)
 {
 	const struct timespec most = {
 		.tv_sec = ms / 1000,
 		.tv_nsec = ms % 1000 * 1000000l,
 	};
 
-	futex_wait(word, value, &most);
+	futex_wait(word, op, value, &most);
 }
 
-static void futex_wake(uint32_t *word, int most)
+static void futex_wake(uint32_t *word, int op, int most)
 {
 	int saved_errno = errno;
 
-	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, most, NULL, NULL, 0);
+	syscall(SYS_futex, word, op, most, NULL, NULL, 0);
 	errno = saved_errno;
+}
+
+void os_futex_wait(uint32_t *word, uint32_t value)
+{
+	futex_wait(word, FUTEX_WAIT_PRIVATE, value, NULL);
+}
+
+void os_futex_wait_for(uint32_t *word, uint32_t value, unsigned int ms)
+{
+	futex_wait_for(word, FUTEX_WAIT_PRIVATE, value, ms);
 }
 
 void os_futex_wake(uint32_t *word)
 {
-	futex_wake(word, 1);
+	futex_wake(word, FUTEX_WAKE_PRIVATE, 1);
 }
 
 void os_futex_wake_all(uint32_t *word)
 {
-	futex_wake(word, INT32_MAX);
+	futex_wake(word, FUTEX_WAKE_PRIVATE, INT32_MAX);
+}
+
+void os_futex_wait_shared(uint32_t *word, uint32_t value, int ms)
+{
+	if (ms < 0)
+		futex_wait(word, FUTEX_WAIT, value, NULL);
+	else
+		futex_wait_for(word, FUTEX_WAIT, value, (unsigned int)ms);
+}
+
+void os_futex_wake_shared(uint32_t *word)
+{
+	futex_wake(word, FUTEX_WAKE, 1);
 }

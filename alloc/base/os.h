@@ -116,4 +116,8 @@ void os_futex_wait_for(uint32_t *word, uint32_t value, unsigned int ms);
 void os_futex_wake(uint32_t *word); /* one who waits */
 void os_futex_wake_all(uint32_t *word);
 
+/* For a word that other processes see, too; @ms below 0: for ever. */
+void os_futex_wait_shared(uint32_t *word, uint32_t value, int ms);
+void os_futex_wake_shared(uint32_t *word);
+
 #endif

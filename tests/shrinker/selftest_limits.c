@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* memory.high, memory.max and memory.peak, as test_memcontrol.c of the kernel tests them. */
+#include <cgslab/slab.h>
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "tests/shrinker/cg.h"
+#include "tests/shrinker/hoard.h"
+
+static struct mem_cgroup *memcg;
+static struct hoard *hoard;
+static struct pinned *pinned;
+
+static void begin(void)
+{
+	hoards_begin(0);
+	memcg = cg_create(NULL, "memcg");
+	hoard = hoard_create(memcg);
+}
+
+static void end(void)
+{
+	unpin(&pinned);
+	hoard_destroy(hoard);
+	cg_destroy(memcg);
+	hoards_end();
+	cr_expect_eq(mem_cgroup_verify(mem_cgroup_root(), NULL), 0);
+}
+
+static uint64_t events(const char *key)
+{
+	return cg_read_key(memcg, "memory.events", key);
+}
+
+/* ---- memory.high --------------------------------------------------------------- */
+
+/* Who cannot be reclaimed is slowed down, and gets what he wants all the same. */
+Test(high, more_is_granted, .init = begin, .fini = end, .timeout = 60)
+{
+	cg_write(memcg, "memory.high", "30M");
+	cr_expect_eq(pin(memcg, MB(31), GFP_KERNEL, &pinned), MB(31));
+	cr_expect_geq(cg_current(memcg), MB(31));
+	cr_expect_geq(events("high"), 1);
+	cr_expect_eq(events("max"), 0);
+	cr_expect_eq(events("oom"), 0);
+}
+
+Test(high, what_can_be_reclaimed_stays_below, .init = begin, .fini = end, .timeout = 60)
+{
+	cg_write(memcg, "memory.high", "30M");
+	cr_expect_eq(hoard_fill(hoard, MB(50), GFP_KERNEL), MB(50));
+	cr_expect(values_close(cg_current(memcg), MB(30), 5), "%" PRIu64, cg_current(memcg));
+	cr_expect_geq(events("high"), 1);
+	cr_expect_eq(events("max"), 0);
+}
+
+/* A hundred thousand objects, and high comes down on them. */
+Test(high, falls, .init = begin, .fini = end, .timeout = 120)
+{
+	const uint64_t all = 100000 * HOARD_OBJECT;
+	char value[24];
+
+	cr_assert_eq(hoard_fill(hoard, all, GFP_KERNEL), all);
+	for (uint64_t percent = 90; percent >= 10; percent -= 10) {
+		uint64_t high = all / 100 * percent;
+
+		snprintf(value, sizeof(value), "%" PRIu64, high);
+		cg_write(memcg, "memory.high", value);
+		cr_expect(values_close(cg_current(memcg), high, 3), "%" PRIu64 " at %" PRIu64,
+			  cg_current(memcg), high);
+		cr_expect(values_close(hoard_objects(hoard) * HOARD_OBJECT, high, 3));
+	}
+	cr_expect_leq(hoard_objects(hoard), 10000);
+	cr_expect_geq(hoard_objects(hoard), 9000);
+}
+
+/* ---- memory.max ------------------------------------------------------------------ */
+
+Test(max, more_is_refused, .init = begin, .fini = end, .timeout = 60)
+{
+	uint64_t got;
+
+	cg_write(memcg, "memory.max", "30M");
+	got = pin(memcg, MB(100), GFP_KERNEL, &pinned);
+	cr_expect_geq(got, MB(29));
+	cr_expect_leq(got, MB(30));
+	cr_expect_leq(cg_current(memcg), MB(30));
+	cr_expect_geq(events("max"), 1);
+	cr_expect_geq(events("oom"), 1);
+}
+
+Test(max, what_can_be_reclaimed_stays_below, .init = begin, .fini = end, .timeout = 60)
+{
+	cg_write(memcg, "memory.max", "30M");
+	for (int i = 0; i < 500; i++) {
+		cr_expect_eq(hoard_fill(hoard, MB(1) / 10 & ~4095ul, GFP_KERNEL),
+			     MB(1) / 10 & ~4095ul);
+		cr_assert_leq(cg_current(memcg), MB(30));
+	}
+	cr_expect_geq(cg_current(memcg), MB(29), "no more than needed was given");
+	cr_expect_geq(events("max"), 1);
+	cr_expect_eq(events("oom"), 0);
+	cr_expect_leq(cg_read_key(memcg, "memory.peak", NULL), MB(30));
+}
+
+Test(max, falls, .init = begin, .fini = end, .timeout = 60)
+{
+	cr_assert_eq(hoard_fill(hoard, MB(50), GFP_KERNEL), MB(50));
+	cr_assert_eq(pin(memcg, MB(10), GFP_KERNEL, &pinned), MB(10));
+	cg_write(memcg, "memory.max", "30M");
+	cr_expect_leq(cg_current(memcg), MB(30));
+	cr_expect_geq(cg_current(memcg), MB(29));
+	cg_write(memcg, "memory.max", "5M");
+	cr_expect_eq(hoard_objects(hoard), 0, "all that there was");
+	cr_expect_geq(cg_current(memcg), MB(10), "and the rest stays");
+}
+
+/* ---- memory.peak -------------------------------------------------------------------- */
+
+Test(peak, of_all_times, .init = begin, .fini = end, .timeout = 60)
+{
+	cr_assert_eq(hoard_fill(hoard, MB(50), GFP_KERNEL), MB(50));
+	cr_expect(cg_reclaim_until(memcg, MB(10)));
+	cr_expect_geq(cg_read_key(memcg, "memory.peak", NULL), MB(50));
+	cr_expect_leq(cg_read_key(memcg, "memory.peak", NULL), MB(51));
+}
