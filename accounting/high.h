@@ -6,11 +6,13 @@
  * done, the object in hand, no lock held and no stock in between two states, its last
  * step is memcg_charge_done(): the event is counted, the reclaim thread told, and the
  * thread itself reclaims what it has charged. If that does not help it sleeps, for a
- * time that grows with the square of the overage.
+ * time that grows with the square of the overage. What another process has asked for is
+ * done there, too.
  */
 #ifndef ACCOUNTING_HIGH_H
 #define ACCOUNTING_HIGH_H
 
+#include "accounting/control.h"
 #include "accounting/memalloc.h"
 
 /* Whether malloc() and its like are throttled, too; else only what gives GFP_KERNEL. */
@@ -24,6 +26,8 @@ static inline void memcg_charge_done(gfp_t gfp)
 {
 	if (unlikely(memalloc_is_high()))
 		memcg_handle_high(gfp);
+	if (unlikely(control_pending()))
+		control_run(gfp);
 }
 
 /* For tests: the milliseconds that one charge of @pages costs at such usage. */

@@ -21,6 +21,8 @@ int64_t memcg_reclaim(struct mem_cgroup *memcg, int64_t pages, gfp_t gfp,
 	struct psi_stall stall;
 	int64_t freed;
 
+	if (!stalled)
+		return reclaim_ops.try_to_free(memcg, pages, gfp);
 	psi_memstall_enter(stalled, &stall);
 	freed = reclaim_ops.try_to_free(memcg, pages, gfp);
 	psi_memstall_leave(&stall);

@@ -62,8 +62,8 @@ bool memcg_may_call_back(gfp_t gfp);
 bool memcg_may_reclaim(gfp_t gfp);
 
 /*
- * try_to_free() by a thread of the program, which @stalled waits for: a group that the
- * caller has a reference to. memcg_may_reclaim(@gfp) holds.
+ * try_to_free() where memcg_may_reclaim(@gfp) holds. @stalled: the group, of which the
+ * caller has a reference, that the thread is held up for; NULL: the thread is ours.
  */
 int64_t memcg_reclaim(struct mem_cgroup *memcg, int64_t pages, gfp_t gfp,
 		      struct mem_cgroup *stalled);
