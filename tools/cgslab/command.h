@@ -7,6 +7,7 @@
 #define TOOLS_CGSLAB_COMMAND_H
 
 #include <argp.h>
+#include <stdint.h>
 
 #define EXIT_FAILED 1 /* the process or the library is not as it should be */
 #define EXIT_USAGE  2 /* the command line is not */
@@ -27,6 +28,9 @@ void parse_options(const struct argp *argp, int argc, char **argv, void *input);
  */
 error_t unknown_key(int key, struct argp_state *state);
 
+/* A size in bytes, such as 512M, or the end with EXIT_USAGE. */
+uint64_t parse_bytes(const char *text);
+
 /* A process id, or the end with EXIT_USAGE. */
 int parse_pid(const char *text);
 
@@ -37,5 +41,7 @@ int finish_output(void);
 int run_command(int argc, char **argv);
 int ls_command(int argc, char **argv);
 int stat_command(int argc, char **argv);
+int set_command(int argc, char **argv);
+int reclaim_command(int argc, char **argv);
 
 #endif

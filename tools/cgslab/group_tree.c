@@ -18,21 +18,29 @@ static void read_name(struct group *group, const char *name)
 			*c = '?';
 }
 
+static uint64_t limit_bytes(int64_t pages, uint64_t page_size)
+{
+	return pages >= COUNTERS_NO_LIMIT ? MEMCG_MAX : not_negative(pages) * page_size;
+}
+
 static void read_record(struct group *group, const struct counters_record *record,
 			uint64_t page_size)
 {
-	int64_t max = READ_ONCE(record->max);
-
 	group->id = READ_ONCE(record->id);
 	read_name(group, record->name);
 	group->current = not_negative(READ_ONCE(record->usage)) * page_size;
 	group->peak = not_negative(READ_ONCE(record->peak)) * page_size;
-	group->max = max >= COUNTERS_NO_LIMIT ? MEMCG_MAX : not_negative(max) * page_size;
+	group->min = limit_bytes(READ_ONCE(record->min), page_size);
+	group->low = limit_bytes(READ_ONCE(record->low), page_size);
+	group->high = limit_bytes(READ_ONCE(record->high), page_size);
+	group->max = limit_bytes(READ_ONCE(record->max), page_size);
 	group->failcnt = not_negative(READ_ONCE(record->failcnt));
 	for (int i = 0; i < NR_MEMCG_EVENTS; i++) {
 		group->events[i] = READ_ONCE(record->events[i]);
 		group->events_local[i] = READ_ONCE(record->events_local[i]);
 	}
+	group->stall_some = READ_ONCE(record->stall_some);
+	group->stall_full = READ_ONCE(record->stall_full);
 	group->object_bytes = READ_ONCE(record->object_bytes);
 	group->span_bytes = READ_ONCE(record->span_bytes);
 	group->slab_bytes = READ_ONCE(record->slab_bytes);
@@ -120,6 +128,32 @@ struct group *group_find(struct group *root, const char *path)
 		path += len;
 	}
 	return group;
+}
+
+struct group *group_of_user(struct group *root, const char *path, int pid)
+{
+	struct group *group;
+
+	if (path)
+		group = group_find(root, path);
+	else
+		group = root->first_child ? root->first_child : root;
+	if (!group)
+		error(EXIT_FAILED, 0, "process %d has no group '%s'", pid, path);
+	return group;
+}
+
+struct counters_record *group_record(const struct process_counters *counters,
+				     const struct group *root, const struct group *group)
+{
+	struct counters_record *record =
+		&counters->records[group - root]; /* see group_tree_read() */
+
+	/* Pairs with the release in memcg_link(). */
+	if (load_acquire(&record->state) != COUNTERS_ONLINE || READ_ONCE(record->id) != group->id)
+		error(EXIT_FAILED, 0, "the group '%s' of process %d was removed", group_name(group),
+		      counters->pid);
+	return record;
 }
 
 struct group *group_next(const struct group *group)

@@ -14,9 +14,10 @@ struct group {
 
 	/* As the page counter has them: of the subtree. */
 	uint64_t current, peak, failcnt;
-	uint64_t max; /* MEMCG_MAX: none */
+	uint64_t min, low, high, max; /* MEMCG_MAX: none */
 	uint64_t events[NR_MEMCG_EVENTS];
 	uint64_t events_local[NR_MEMCG_EVENTS];
+	uint64_t stall_some, stall_full; /* microseconds */
 
 	/* Of the subtree, summed up here. */
 	int64_t object_bytes, span_bytes, slab_bytes, objects;
@@ -27,6 +28,16 @@ struct group *group_tree_read(const struct process_counters *counters);
 
 /* By path: "/python3/worker"; NULL if there is none. */
 struct group *group_find(struct group *root, const char *path);
+
+/*
+ * The group that a command line names, or that of the process for NULL. Ends the command if
+ * there is none.
+ */
+struct group *group_of_user(struct group *root, const char *path, int pid);
+
+/* Its record. Ends the command if the group was removed meanwhile. */
+struct counters_record *group_record(const struct process_counters *counters,
+				     const struct group *root, const struct group *group);
 
 /* The next one in pre-order; NULL after the last. */
 struct group *group_next(const struct group *group);

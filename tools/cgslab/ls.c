@@ -47,8 +47,8 @@ static void print_group(const struct group *group)
 
 	printf("%*s%-*s %9s %9s %9s %9s %9s %9s %7" PRIu64 " %6" PRIu64 "\n", indent, "", width,
 	       group_name(group), format_size(group->current, b[0], sizeof(b[0])),
-	       format_size(group->peak, b[1], sizeof(b[1])), format_size(group_live(group), b[2], sizeof(b[2])),
-	       count(group, b[3], sizeof(b[3])),
+	       format_size(group->peak, b[1], sizeof(b[1])),
+	       format_size(group_live(group), b[2], sizeof(b[2])), count(group, b[3], sizeof(b[3])),
 	       format_size(not_negative(group->slab_bytes), b[4], sizeof(b[4])),
 	       format_size(group_waste(group), b[5], sizeof(b[5])), group->events[MEMCG_EVENT_MAX],
 	       group->events[MEMCG_EVENT_OOM]);
@@ -63,7 +63,7 @@ int ls_command(int argc, char **argv)
 	parse_options(&argp, argc, argv, &pid);
 	if (!pid)
 		error(EXIT_USAGE, 0, "a process id is missing");
-	process_counters_open(&counters, pid);
+	process_counters_open(&counters, pid, COUNTERS_READ);
 	group = group_tree_read(&counters);
 	printf("%-24s %9s %9s %9s %9s %9s %9s %7s %6s\n", "GROUP", "CURRENT", "PEAK", "LIVE",
 	       "OBJECTS", "SLAB", "WASTE", "EV:MAX", "EV:OOM");

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accounting/size.h"
 #include "tools/cgslab/command.h"
 
 /* Takes the place of the C library's, so it may not be hidden. */
@@ -19,6 +20,8 @@ static const struct command {
 	{"run", "cgslab run", run_command},
 	{"ls", "cgslab ls", ls_command},
 	{"stat", "cgslab stat", stat_command},
+	{"set", "cgslab set", set_command},
+	{"reclaim", "cgslab reclaim", reclaim_command},
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -48,6 +51,15 @@ int parse_pid(const char *text)
 	if (end == text || *end || errno || pid <= 0 || pid > INT_MAX)
 		error(EXIT_USAGE, 0, "'%s' is not a process id", text);
 	return (int)pid;
+}
+
+uint64_t parse_bytes(const char *text)
+{
+	uint64_t bytes;
+
+	if (parse_size(text, &bytes))
+		error(EXIT_USAGE, 0, "'%s' is not a size, such as 512M", text);
+	return bytes;
 }
 
 int finish_output(void)
@@ -81,9 +93,11 @@ static const struct argp argp = {
 	.args_doc = "COMMAND [ARGUMENT...]",
 	.doc = "Run a program with memory groups, and look at those of a running one.\v"
 	       "Commands:\n"
-	       "  run   run a program under cgslab\n"
-	       "  ls    list the groups of a running process\n"
-	       "  stat  show the numbers of one group of a running process\n"
+	       "  run      run a program under cgslab\n"
+	       "  ls       list the groups of a running process\n"
+	       "  stat     show the numbers of one group of a running process\n"
+	       "  set      set a limit of one group of a running process\n"
+	       "  reclaim  have one group of a running process give memory back\n"
 	       "\n"
 	       "'cgslab COMMAND --help' tells more of one.",
 };
@@ -97,7 +111,7 @@ int main(int argc, char **argv)
 	argv[0] = program;
 	parse_options(&argp, argc, argv, &request);
 	if (!request.nr_args)
-		error(EXIT_USAGE, 0, "a command is missing: run, ls or stat");
+		error(EXIT_USAGE, 0, "a command is missing: run, ls, stat, set or reclaim");
 	for (size_t i = 0; i < NR_COMMANDS; i++) {
 		if (strcmp(request.args[0], commands[i].name))
 			continue;
@@ -105,6 +119,7 @@ int main(int argc, char **argv)
 		request.args[0] = program_invocation_name;
 		return commands[i].run(request.nr_args, request.args);
 	}
-	error(EXIT_USAGE, 0, "'%s' is not a command; there are run, ls and stat", request.args[0]);
+	error(EXIT_USAGE, 0, "'%s' is not a command; there are run, ls, stat, set and reclaim",
+	      request.args[0]);
 	return EXIT_USAGE;
 }

@@ -37,27 +37,28 @@ static int own_pid_of(int pid)
 }
 
 /* Maps the file; NULL if it is not of the process itself. */
-static const struct counters_header *map_counters(int fd, size_t size, int pid)
+static struct counters_header *map_counters(int fd, size_t size, int pid, enum counters_use use)
 {
-	const struct counters_header *header;
+	const int protection = use == COUNTERS_WRITE ? PROT_READ | PROT_WRITE : PROT_READ;
+	struct counters_header *header;
 	int own_pid = own_pid_of(pid);
 
 	if (size < sizeof(*header))
 		return NULL;
-	header = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	header = mmap(NULL, size, protection, MAP_SHARED, fd, 0);
 	if (header == MAP_FAILED)
 		error(EXIT_FAILED, errno, "the counters of process %d", pid);
 	/* Pairs with the release in fill_header(); 0 while the process starts. */
 	if (load_acquire(&header->magic) == COUNTERS_MAGIC &&
 	    (!own_pid || READ_ONCE(header->pid) == own_pid))
 		return header;
-	munmap((void *)header, size); /* of the parent, from which it was forked */
+	munmap(header, size); /* of the parent, from which it was forked */
 	return NULL;
 }
 
 static void check_format(struct process_counters *counters, size_t size)
 {
-	const struct counters_header *header = counters->header;
+	struct counters_header *header = counters->header;
 	size_t room;
 
 	if (header->version != COUNTERS_VERSION)
@@ -68,15 +69,17 @@ static void check_format(struct process_counters *counters, size_t size)
 	    header->record_size != sizeof(struct counters_record) || !header->page_size)
 		error(EXIT_FAILED, 0, "the counters of process %d are damaged", counters->pid);
 	room = (size - header->header_size) / header->record_size;
-	counters->records = (const void *)((const char *)header + header->header_size);
+	counters->records = (void *)((char *)header + header->header_size);
 	counters->nr_records = load_acquire(&header->nr_records);
 	if (counters->nr_records > room) /* it has just grown */
 		counters->nr_records = (uint32_t)room;
 }
 
 /* Returns whether @name in the directory of descriptors is the counters' file. */
-static bool try_descriptor(struct process_counters *counters, int dir, const char *name)
+static bool try_descriptor(struct process_counters *counters, int dir, const char *name,
+			   enum counters_use use)
 {
+	const int access = use == COUNTERS_WRITE ? O_RDWR : O_RDONLY;
 	char link[sizeof(LINK) + 1];
 	ssize_t len = readlinkat(dir, name, link, sizeof(link));
 	struct stat stat;
@@ -84,12 +87,12 @@ static bool try_descriptor(struct process_counters *counters, int dir, const cha
 
 	if (len != sizeof(LINK) - 1 || memcmp(link, LINK, sizeof(LINK) - 1))
 		return false;
-	fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+	fd = openat(dir, name, access | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT) /* closed meanwhile */
 		return false;
 	if (fd < 0 || fstat(fd, &stat))
 		error(EXIT_FAILED, errno, "process %d", counters->pid);
-	counters->header = map_counters(fd, (size_t)stat.st_size, counters->pid);
+	counters->header = map_counters(fd, (size_t)stat.st_size, counters->pid, use);
 	close(fd);
 	if (!counters->header)
 		return false;
@@ -97,7 +100,7 @@ static bool try_descriptor(struct process_counters *counters, int dir, const cha
 	return true;
 }
 
-void process_counters_open(struct process_counters *counters, int pid)
+void process_counters_open(struct process_counters *counters, int pid, enum counters_use use)
 {
 	struct dirent *entry;
 	char path[64];
@@ -111,7 +114,7 @@ void process_counters_open(struct process_counters *counters, int pid)
 	if (!dir)
 		error(EXIT_FAILED, errno, "process %d", pid);
 	while ((entry = readdir(dir)))
-		if (try_descriptor(counters, dirfd(dir), entry->d_name))
+		if (try_descriptor(counters, dirfd(dir), entry->d_name, use))
 			break;
 	closedir(dir);
 	if (!counters->header)

@@ -71,6 +71,9 @@ static void print_group(const struct group *group)
 	print_number("id", group->id);
 	print_number("current", group->current);
 	print_number("peak", group->peak);
+	print_limit("min", group->min);
+	print_limit("low", group->low);
+	print_limit("high", group->high);
 	print_limit("max", group->max);
 	print_number("failcnt", group->failcnt);
 	print_number("object", not_negative(group->object_bytes));
@@ -82,6 +85,8 @@ static void print_group(const struct group *group)
 		print_number("nr_objects", not_negative(group->objects));
 	print_events("events", group->events);
 	print_events("events.local", group->events_local);
+	print_number("pressure.some", group->stall_some);
+	print_number("pressure.full", group->stall_full);
 }
 
 int stat_command(int argc, char **argv)
@@ -93,16 +98,9 @@ int stat_command(int argc, char **argv)
 	parse_options(&argp, argc, argv, &request);
 	if (!request.pid)
 		error(EXIT_USAGE, 0, "a process id is missing");
-	process_counters_open(&counters, request.pid);
+	process_counters_open(&counters, request.pid, COUNTERS_READ);
 	root = group_tree_read(&counters);
-	if (request.path)
-		group = group_find(root, request.path);
-	else
-		group = root->first_child ? root->first_child : root;
-	if (!group) {
-		error(EXIT_FAILED, 0, "process %d has no group '%s'", request.pid, request.path);
-		return EXIT_FAILED;
-	}
+	group = group_of_user(root, request.path, request.pid);
 	print_group(group);
 	return finish_output();
 }
