@@ -100,6 +100,20 @@ static void show_cgroup_events(struct mem_cgroup *memcg, struct text *text)
 	put(text, "populated %d\n", mem_cgroup_populated(memcg));
 }
 
+static void show_oom_group(struct mem_cgroup *memcg, struct text *text)
+{
+	put(text, "%d\n", mem_cgroup_get_oom_group(memcg));
+}
+
+static int write_oom_group(struct mem_cgroup *memcg, const char *value)
+{
+	uint64_t together;
+
+	if (parse_size(value, &together) || together > 1)
+		return -EINVAL;
+	return mem_cgroup_set_oom_group(memcg, together);
+}
+
 static int write_peak(struct mem_cgroup *memcg, const char *value)
 {
 	(void)value; /* as in the kernel: anything begins anew */
@@ -125,6 +139,7 @@ static const struct memcg_file {
 	{.name = "memory.stat", .show = show_stat},
 	{.name = "memory.events", .show = show_events},
 	{.name = "memory.events.local", .show = show_events_local},
+	{.name = "memory.oom.group", .show = show_oom_group, .write = write_oom_group},
 	{.name = "memory.pressure", .show = show_pressure},
 	{.name = "cgroup.stat", .show = show_cgroup_stat},
 	{.name = "cgroup.events", .show = show_cgroup_events},

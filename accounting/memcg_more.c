@@ -32,10 +32,9 @@ void memcg_more_free(struct mem_cgroup *memcg)
 
 void memcg_more_fork_child(struct mem_cgroup *memcg)
 {
-	if (memcg->more)
-		memcg_oom_fork_child(&memcg->more->oom);
 	if (!memcg->more)
 		return;
+	memcg_oom_fork_child(&memcg->more->oom);
 	memcg_drop_listeners(memcg->more);
 	psi_group_fork_child(&memcg->more->psi);
 }

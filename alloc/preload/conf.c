@@ -47,6 +47,11 @@ static int set_report(struct conf *conf, const char *value)
 	return 0;
 }
 
+static int set_high(struct conf *conf, const char *value)
+{
+	return parse_size(value, &conf->high);
+}
+
 static int set_max(struct conf *conf, const char *value)
 {
 	return parse_size(value, &conf->max);
@@ -91,6 +96,16 @@ static int set_pressure_root(struct conf *conf, const char *value)
 	return 0;
 }
 
+static int set_control(struct conf *conf, const char *value)
+{
+	return set_bool(&conf->control, value);
+}
+
+static int set_throttle(struct conf *conf, const char *value)
+{
+	return set_bool(&conf->throttle, value);
+}
+
 static int set_verify(struct conf *conf, const char *value)
 {
 	return set_bool(&conf->verify, value);
@@ -112,12 +127,15 @@ static const struct conf_key {
 	int (*set)(struct conf *conf, const char *value);
 } keys[] = {
 	{"group_by", "none, comm", set_group_by},
+	{"high", "max, or bytes with K, M, G or T", set_high},
 	{"max", "max, or bytes with K, M, G or T", set_max},
 	{"report", "none, text, json", set_report},
 	{"output", "a file name", set_output},
 	{"purge_thread", "true, false", set_purge_thread},
 	{"pressure", "auto, true, false", set_pressure},
 	{"pressure_root", "the absolute path of a folder", set_pressure_root},
+	{"control", "true, false", set_control},
+	{"throttle", "true, false", set_throttle},
 	{"verify", "true, false", set_verify},
 	{"only_pid", "a process id", set_only_pid},
 	{"abort_conf", "true, false", set_abort_conf},
@@ -193,18 +211,30 @@ void conf_parse(struct conf *conf, const char *text)
 		die("CGSLAB_CONF: aborted, as abort_conf:true asks");
 }
 
+static const char *show_size(uint64_t bytes, char buf[24])
+{
+	if (bytes == UINT64_MAX)
+		return "max";
+	snprintf(buf, 24, "%" PRIu64, bytes);
+	return buf;
+}
+
+static const char *show_bool(bool value)
+{
+	return value ? "true" : "false";
+}
+
 void conf_print(const struct conf *conf)
 {
 	static const char *const group_by[] = {"none", "comm"};
 	static const char *const report[] = {"none", "text", "json"};
 	static const char *const pressure[] = {"auto", "true", "false"};
-	char max[24] = "max";
+	char high[24], max[24];
 
-	if (conf->max != UINT64_MAX)
-		snprintf(max, sizeof(max), "%" PRIu64, conf->max);
-	warn("group_by:%s,max:%s,report:%s,output:%s,purge_thread:%s,pressure:%s,verify:%s,abort_conf:%s",
-	     group_by[conf->group_by], max, report[conf->report],
-	     conf->output[0] ? conf->output : "(stderr)", conf->purge_thread ? "true" : "false",
-	     pressure[conf->pressure], conf->verify ? "true" : "false",
-	     conf->abort_conf ? "true" : "false");
+	warn("group_by:%s,high:%s,max:%s,report:%s,output:%s,purge_thread:%s,pressure:%s,"
+	     "control:%s,throttle:%s,verify:%s,abort_conf:%s",
+	     group_by[conf->group_by], show_size(conf->high, high), show_size(conf->max, max),
+	     report[conf->report], conf->output[0] ? conf->output : "(stderr)",
+	     show_bool(conf->purge_thread), pressure[conf->pressure], show_bool(conf->control),
+	     show_bool(conf->throttle), show_bool(conf->verify), show_bool(conf->abort_conf));
 }

@@ -17,9 +17,11 @@ struct conf {
 	enum conf_group_by group_by;
 	enum conf_report report;
 	enum pressure_mode pressure;
-	uint64_t max;	   /* bytes; UINT64_MAX: no limit */
-	uint64_t only_pid; /* who reports; 0: every process */
+	uint64_t high, max; /* bytes; UINT64_MAX: no limit */
+	uint64_t only_pid;  /* who reports; 0: every process */
 	bool purge_thread;
+	bool control;
+	bool throttle;
 	bool verify;
 	bool abort_conf;
 	bool confirm_conf;

@@ -8,6 +8,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "accounting/high.h"
 #include "accounting/mem_cgroup.h"
 #include "accounting/obj_stock.h"
 #include "alloc/base/message.h"
@@ -17,8 +18,9 @@
 #include "alloc/slab/purger.h"
 #include "alloc/slab/task.h"
 #include "shrinker/pressure.h"
+#include "shrinker/reclaim_thread.h"
 
-static struct conf conf = {.max = UINT64_MAX, .purge_thread = true};
+static struct conf conf = {.high = UINT64_MAX, .max = UINT64_MAX, .purge_thread = true};
 
 static void name_process(void)
 {
@@ -45,6 +47,9 @@ __attribute__((constructor(103))) static void preload_start(void)
 		conf_print(&conf);
 	if (conf.verify || (conf.report != REPORT_NONE && !conf.output[0]))
 		message_keep_stderr();
+	memcg_throttle_malloc = conf.throttle;
+	if (conf.high != UINT64_MAX)
+		mem_cgroup_set_high(process_memcg, conf.high);
 	if (conf.max != UINT64_MAX)
 		mem_cgroup_set_max(process_memcg, conf.max);
 	if (conf.purge_thread)
@@ -54,6 +59,8 @@ __attribute__((constructor(103))) static void preload_start(void)
 	pressure_configure(conf.pressure, conf.pressure_root);
 	if (conf.pressure == PRESSURE_ON && pressure_kick)
 		pressure_kick();
+	if (conf.control)
+		reclaim_thread_kick();
 	errno = saved_errno;
 }
 

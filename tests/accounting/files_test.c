@@ -147,6 +147,20 @@ Test(files, reading_is_like_snprintf, .init = make)
 	cr_expect_eq(mem_cgroup_read(memcg, "memory.nothing", text, sizeof(text)), -ENOENT);
 }
 
+Test(files, oom_group, .init = make)
+{
+	cr_expect_str_eq(read_file(memcg, "memory.oom.group"), "0\n");
+	cr_expect_eq(mem_cgroup_write(memcg, "memory.oom.group", "1\n"), 0);
+	cr_expect_str_eq(read_file(memcg, "memory.oom.group"), "1\n");
+	cr_expect(mem_cgroup_get_oom_group(memcg));
+	cr_expect_eq(mem_cgroup_write(memcg, "memory.oom.group", "2"), -EINVAL);
+	cr_expect_eq(mem_cgroup_write(memcg, "memory.oom.group", "max"), -EINVAL);
+	cr_expect_eq(mem_cgroup_write(memcg, "memory.oom.group", ""), -EINVAL);
+	cr_expect(mem_cgroup_get_oom_group(memcg));
+	cr_expect_eq(mem_cgroup_write(memcg, "memory.oom.group", "0"), 0);
+	cr_expect_str_eq(read_file(memcg, "memory.oom.group"), "0\n");
+}
+
 /* The same in pieces: what the first lines leave over is filled to the brim. */
 Test(files, long_files_are_cut_anywhere, .init = make)
 {

@@ -54,6 +54,9 @@ group /program
 id 2
 current 368640
 peak 372736
+min 0
+low 0
+high max
 max 4096000
 failcnt 5
 object 1300
@@ -74,6 +77,8 @@ events.local.max 8
 events.local.oom 8
 events.local.oom_kill 8
 events.local.oom_group_kill 8
+pressure.some 0
+pressure.full 0
 END
 	# Below 0 for the moment.
 	"$cgslab" stat $pid /program/first > "$tmp/stat" || fail "stat fails"

@@ -42,8 +42,12 @@ python3 -m json.tool "$tmp/err" > /dev/null || fail "no JSON: $(cat "$tmp/err")"
 status 0 "$cgslab" run --group-by=comm --report=json --max=1G -- python3 -c 'print([1] * 1000000)'
 python3 -m json.tool "$tmp/err" > /dev/null || fail "no JSON: $(cat "$tmp/err")"
 grep -q '"max":1073741824' "$tmp/err" || fail "no limit: $(cat "$tmp/err")"
+status 0 "$cgslab" run --high=64M --max=1G --throttle --control -- sh -c 'echo $CGSLAB_CONF'
+grep -q 'high:64M,max:1G,throttle:true,control:true,' "$tmp/out" || fail "options: $(cat "$tmp/out")"
+CGSLAB_CONF=confirm_conf:true status 0 "$cgslab" run --high=64M --throttle --control -- true
+grep -q 'high:67108864,max:max,.*control:true,throttle:true' "$tmp/err" || fail "in force: $(cat "$tmp/err")"
 for size in 8388608 8192k 8192K 8M 2g 1T 16777215T max; do
-	CGSLAB_CONF=abort_conf:true status 0 "$cgslab" run --max=$size -- ls
+	CGSLAB_CONF=abort_conf:true status 0 "$cgslab" run --high=$size --max=$size -- ls
 done
 
 # Children, with exec and without, report nothing.

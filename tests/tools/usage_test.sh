@@ -14,7 +14,10 @@ expect 2 "requires an argument" "$cgslab" run --max
 expect 2 "neither none nor comm" "$cgslab" run --group-by=thread -- true
 expect 2 "neither text nor json" "$cgslab" run --report=xml -- true
 for size in "" x -1 1.5G 12Q 1KB 99999999999999999999 16777216T max1 MAX; do
-	expect 2 "is not a size" "$cgslab" run "--max=$size" -- true
+	expect 2 "--max: '$size' is not a size" "$cgslab" run "--max=$size" -- true
+	expect 2 "--high: '$size' is not a size" "$cgslab" run "--high=$size" -- true
+	expect 2 "'$size' is not a size" "$cgslab" set -- 1 / memory.max "$size"
+	expect 2 "'$size' is not a size" "$cgslab" reclaim -- 1 / "$size"
 done
 expect 2 "the name is empty" "$cgslab" run --output= -- true
 expect 2 "has a comma" "$cgslab" run --output=a,b -- true
@@ -25,9 +28,24 @@ expect 2 "a process id is missing" "$cgslab" stat
 for pid in x 0 12x 1.0 99999999999 ""; do
 	expect 2 "is not a process id" "$cgslab" ls "$pid"
 	expect 2 "is not a process id" "$cgslab" stat "$pid"
+	expect 2 "is not a process id" "$cgslab" set "$pid" / memory.max 1M
+	expect 2 "is not a process id" "$cgslab" reclaim "$pid" / 1M
 done
 expect 2 "one argument too many" "$cgslab" ls 1 2
 expect 2 "one argument too many" "$cgslab" stat 1 / 2
+expect 2 "one argument too many" "$cgslab" set 1 / memory.max 1M 2M
+expect 2 "one argument too many" "$cgslab" reclaim 1 / 1M 2M
+for given in "" "1" "1 /" "1 / memory.max"; do
+	# shellcheck disable=SC2086
+	expect 2 "a process id, a group, a file and a size are needed" "$cgslab" set $given
+done
+for given in "" "1" "1 /"; do
+	# shellcheck disable=SC2086
+	expect 2 "a process id, a group and a size are needed" "$cgslab" reclaim $given
+done
+for file in memory.current memory.reclaim max ""; do
+	expect 2 "'$file' cannot be set; memory.min, memory.low" "$cgslab" set 1 / "$file" 1M
+done
 
 # shows WORD COMMAND...
 shows() {
@@ -43,4 +61,6 @@ shows 'COMMAND' "$cgslab" --help
 shows '--group-by=none|comm' "$cgslab" run --help
 shows 'PID' "$cgslab" ls --help
 shows 'PID \[GROUP\]' "$cgslab" stat --help
+shows 'PID GROUP FILE SIZE' "$cgslab" set --help
+shows 'PID GROUP SIZE' "$cgslab" reclaim --help
 echo PASSED

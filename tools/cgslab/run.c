@@ -19,13 +19,26 @@
 /* The longest "key:value" of CGSLAB_CONF. */
 #define PAIR_MAX 255
 
-enum option_key { KEY_GROUP_BY = 256, KEY_MAX, KEY_REPORT, KEY_OUTPUT };
+enum option_key {
+	KEY_GROUP_BY = 256,
+	KEY_HIGH,
+	KEY_MAX,
+	KEY_THROTTLE,
+	KEY_CONTROL,
+	KEY_REPORT,
+	KEY_OUTPUT
+};
 
 static const struct argp_option options[] = {
 	{"group-by", KEY_GROUP_BY, "none|comm", 0,
 	 "one group for all (none), or one for each name of a thread (comm)", 0},
+	{"high", KEY_HIGH, "SIZE", 0,
+	 "reclaim memory past SIZE: bytes, or with K, M, G or T, or max", 0},
+	{"throttle", KEY_THROTTLE, NULL, 0, "slow down allocations past --high", 0},
 	{"max", KEY_MAX, "SIZE", 0,
 	 "refuse allocations past SIZE: bytes, or with K, M, G or T, or max", 0},
+	{"control", KEY_CONTROL, NULL, 0,
+	 "start a thread that listens to cgslab set and reclaim, also while the program rests", 0},
 	{"report", KEY_REPORT, "text|json", 0, "the form of the report at exit (text)", 0},
 	{"output", KEY_OUTPUT, "FILE", 0, "write the report to FILE, not to standard error", 0},
 	{0},
@@ -57,13 +70,13 @@ static void add_choice(struct run *run, const char *option, const char *key, con
 	add_pair(run, option, key, value);
 }
 
-static void add_max(struct run *run, const char *value)
+static void add_size(struct run *run, const char *option, const char *key, const char *value)
 {
 	uint64_t bytes;
 
 	if (parse_size(value, &bytes))
-		error(EXIT_USAGE, 0, "--max: '%s' is not a size, such as 512M", value);
-	add_pair(run, "--max", "max", value);
+		error(EXIT_USAGE, 0, "%s: '%s' is not a size, such as 512M", option, value);
+	add_pair(run, option, key, value);
 }
 
 /* The program may change its directory before it ends. */
@@ -95,8 +108,17 @@ static error_t parse_key(int key, char *arg, struct argp_state *state)
 	case KEY_GROUP_BY:
 		add_choice(run, "--group-by", "group_by", arg, "none", "comm");
 		return 0;
+	case KEY_HIGH:
+		add_size(run, "--high", "high", arg);
+		return 0;
+	case KEY_THROTTLE:
+		add_pair(run, "--throttle", "throttle", "true");
+		return 0;
+	case KEY_CONTROL:
+		add_pair(run, "--control", "control", "true");
+		return 0;
 	case KEY_MAX:
-		add_max(run, arg);
+		add_size(run, "--max", "max", arg);
 		return 0;
 	case KEY_REPORT:
 		add_choice(run, "--report", "report", arg, "text", "json");
