@@ -36,13 +36,23 @@ size_t os_page_size(void)
 	return READ_ONCE(page_size);
 }
 
-size_t os_address_space_limit(void)
+static size_t limit_of(__rlimit_resource_t resource)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_AS, &limit) || limit.rlim_cur == RLIM_INFINITY)
+	if (getrlimit(resource, &limit) || limit.rlim_cur == RLIM_INFINITY)
 		return SIZE_MAX;
 	return limit.rlim_cur;
+}
+
+size_t os_address_space_limit(void)
+{
+	return limit_of(RLIMIT_AS);
+}
+
+size_t os_data_limit(void)
+{
+	return min_t(size_t, limit_of(RLIMIT_AS), limit_of(RLIMIT_DATA));
 }
 
 static bool area_reserve(struct os_area *area, size_t size)

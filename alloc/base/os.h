@@ -18,6 +18,9 @@ size_t os_page_size(void);
 /* RLIMIT_AS; SIZE_MAX if there is none. */
 size_t os_address_space_limit(void);
 
+/* The lesser of that and RLIMIT_DATA, which bounds what is writable. */
+size_t os_data_limit(void);
+
 static inline bool os_address_space_is_limited(void)
 {
 	return os_address_space_limit() != SIZE_MAX;

@@ -2,7 +2,8 @@
 /*
  * A program that limits its own address space means what it uses, not what we
  * keep in reserve; so the reserve is given back first. glibc's functions are
- * the one system call, and so are these.
+ * the one system call, and so are these. With data or address space limited the table
+ * of slabs takes its share before objects have taken all.
  */
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -17,14 +18,18 @@
 
 static void before_limit(pid_t pid, int resource, const struct rlimit *limit)
 {
-	if (resource != RLIMIT_AS || !limit || limit->rlim_cur == RLIM_INFINITY)
+	if ((resource != RLIMIT_AS && resource != RLIMIT_DATA) || !limit ||
+	    limit->rlim_cur == RLIM_INFINITY)
 		return;
 	slab_init();
 	/* A vfork()ed child shares our memory, and limits only itself. */
 	if (counters_header()->pid != getpid() || (pid && pid != getpid()))
 		return;
+	slab_table_prepare(limit->rlim_cur);
+	if (resource != RLIMIT_AS)
+		return;
 	page_runs_release_reserve();
-	slab_table_release_reserve(limit->rlim_cur);
+	slab_table_release_reserve();
 	counters_release_reserve();
 	meta_release_reserve();
 }

@@ -26,7 +26,7 @@ static uint32_t table_used = 1; /* slots from here on were never used */
 static struct slab *free_slots; /* through ->remote_next */
 
 /*
- * Where address space is limited, slots enough for slabs that fill all of it:
+ * Where address space or data are limited, slots enough for slabs that fill all of it:
  * when objects have taken the last of it, others in their place shall have some.
  */
 static size_t share_of(size_t limit)
@@ -42,7 +42,7 @@ int slab_table_init(void)
 	    os_area_commit(&table_area, TABLE_STEP))
 		return -ENOMEM;
 	/* What there is, if there is less. */
-	os_area_commit(&table_area, share_of(os_address_space_limit()));
+	os_area_commit(&table_area, share_of(os_data_limit()));
 	slab_table = (struct slab *)table_area.base;
 	return 0;
 }
@@ -311,10 +311,16 @@ uint32_t slab_table_size(void)
 	return READ_ONCE(table_used);
 }
 
-void slab_table_release_reserve(size_t limit)
+void slab_table_prepare(size_t limit)
 {
 	lock(&slab_table_lock);
 	os_area_commit(&table_area, share_of(limit));
+	unlock(&slab_table_lock);
+}
+
+void slab_table_release_reserve(void)
+{
+	lock(&slab_table_lock);
 	os_area_release(&table_area);
 	unlock(&slab_table_lock);
 }

@@ -232,11 +232,11 @@ uint32_t slab_count_out(const struct slab *slab);
 /* Calls @fn for every slab in use, and not killed; exact only if nothing changes meanwhile. */
 void slab_for_each(void (*fn)(struct slab *slab, void *arg), void *arg);
 
-/*
- * The address space is about to be limited to so many bytes: the table takes its
- * share. See os_area_release().
- */
-void slab_table_release_reserve(size_t limit);
+/* Address space or data are about to be limited to so many bytes: the table takes its share. */
+void slab_table_prepare(size_t limit);
+
+/* See os_area_release(). */
+void slab_table_release_reserve(void);
 
 /* How many slabs there ever were at once. */
 uint32_t slab_table_size(void);
