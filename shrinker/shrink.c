@@ -150,23 +150,29 @@ static bool may_call(const struct shrink_scope *scope)
 /* ---- The shrinkers of a group ------------------------------------------- */
 
 /*
- * A shrinker that has a bit, held, or NULL. The bit of a dead one is cleared in the
- * same read section in which it was found dead: before its end no other has the
- * id, so it is not another's bit.
+ * The bit of one that was freed. Its id may have passed on since, and the bit be the
+ * next one's: who set it did so after the beginning of that life, which is seen here
+ * if his bit was what is cleared. (That id and bit were found in one read section
+ * would not help: no grace period waits for who came after the end.)
  */
+static void clear_dead_bit(struct shrinker_body *body, struct shrinker_info_unit *unit,
+			   uint32_t offset)
+{
+	clear_unit_bit(unit, offset); /* pairs with set_shrinker_bit() */
+	if (!shrinker_is_dead(body))
+		set_unit_bit(unit, offset);
+}
+
+/* A shrinker that has a bit, held; or NULL: it is dead, or not registered yet. */
 static struct shrinker_body *get_by_bit(struct shrinker_info_unit *unit, uint32_t offset)
 {
-	struct shrinker_body *body;
+	struct shrinker_body *body = shrinker_by_id(unit->index * SHRINKER_UNIT_IDS + offset);
 
-	rcu_read_lock();
-	body = shrinker_by_id(unit->index * SHRINKER_UNIT_IDS + offset);
-	if (!shrinker_tryget(body)) {
-		if (shrinker_is_dead(body))
-			clear_unit_bit(unit, offset);
-		body = NULL;
-	}
-	rcu_read_unlock();
-	return body;
+	if (shrinker_tryget(body))
+		return body;
+	if (shrinker_is_dead(body))
+		clear_dead_bit(body, unit, offset);
+	return NULL;
 }
 
 /*

@@ -93,7 +93,7 @@ static struct shrinker_body *take_body(void)
 	return body;
 }
 
-/* Nobody who found it dead is about to clear a bit of the next one's. */
+/* Nobody who found it alive is about to take its deferred counts for the next one's. */
 static void pass_on(struct rcu_head *rcu)
 {
 	struct shrinker_body *body = container_of(rcu, struct shrinker_body, rcu);

@@ -77,8 +77,8 @@ bool shrinker_tryget(struct shrinker_body *body);
 void shrinker_put(struct shrinker_body *body);
 
 /*
- * Whether the shrinker was freed, and no other has its id before the end of the
- * RCU read section that the caller is in.
+ * Whether the shrinker was freed. What is not dead keeps its generation until the end of
+ * the RCU read section that the caller is in.
  */
 bool shrinker_is_dead(const struct shrinker_body *body);
 
