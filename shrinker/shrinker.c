@@ -10,6 +10,7 @@
 #include "alloc/base/message.h"
 #include "alloc/base/meta.h"
 #include "alloc/base/os.h"
+#include "shrinker/pressure.h"
 #include "shrinker/shrinker_info.h"
 
 #define KNOWN_FLAGS                                                                                \
@@ -28,6 +29,7 @@ static struct lock shrinkers_lock = LOCK_INIT(LOCK_RANK_SHRINKERS);
 static struct chunk *chunks[CHUNKS]; /* each set once, by release */
 static uint32_t nr_ids;		     /* written under shrinkers_lock, by release */
 static uint32_t nr_registered;	     /* atomic */
+static bool watched;		     /* atomic */
 static struct shrinker_body *unused; /* shrinkers_lock */
 static struct shrinker_body *passed; /* atomic: unused too, since a grace period */
 
@@ -190,6 +192,15 @@ struct shrinker *shrinker_alloc(unsigned int flags, const char *fmt, ...)
 	return &body->shrinker;
 }
 
+/* Somebody is to look whether the machine is short of memory, now that this is of use. */
+static void watch_machine(void)
+{
+	if (likely(READ_ONCE(watched)) || !pressure_is_wanted() || !pressure_kick)
+		return;
+	if (pressure_kick()) /* or the next registration tries again */
+		WRITE_ONCE(watched, true);
+}
+
 void shrinker_register(struct shrinker *shrinker)
 {
 	struct shrinker_body *body = shrinker_body(shrinker);
@@ -204,6 +215,7 @@ void shrinker_register(struct shrinker *shrinker)
 	for (int i = 0; i < SHRINKER_STRIPES; i++)
 		store_release(&body->stripes[i].refs, SHRINKER_REGISTERED); /* shrinker_tryget() */
 	atomic_add(&nr_registered, 1);
+	watch_machine();
 }
 
 /* ---- shrinker_free() ---------------------------------------------------- */
@@ -320,4 +332,5 @@ void shrinkers_fork_child(void)
 	for (uint32_t id = 0; id < nr_ids; id++)
 		forget_threads(shrinker_by_id(id));
 	unlock(&shrinkers_lock);
+	WRITE_ONCE(watched, false); /* by the parent's thread */
 }

@@ -196,12 +196,6 @@ Test(info, bits_before_registration, .init = make)
 	cr_expect_eq(toy_shrink(memcg, 0), 3, "the bit is there still");
 }
 
-static void take_away(void)
-{
-	cr_expect_eq(mem_cgroup_rmdir(memcg), 0);
-	reparent_shrinker_deferred(memcg);
-}
-
 /* ---- Groups that go ---------------------------------------------------------- */
 
 Test(info, passes_to_the_parent, .init = make)
@@ -212,7 +206,7 @@ Test(info, passes_to_the_parent, .init = make)
 	defer(&toys[1], memcg, 10);
 	defer(&toys[2], memcg, 20);
 	defer(&toys[2], parent, 300);
-	take_away();
+	cr_expect_eq(mem_cgroup_rmdir(memcg), 0);
 	cr_expect_eq(toy_deferred(&toys[1], parent), 10);
 	cr_expect_eq(toy_deferred(&toys[2], parent), 320);
 	cr_expect(toy_bit(&toys[1], parent));
@@ -234,7 +228,7 @@ Test(info, passes_on_no_stale_count, .init = make)
 	defer(&toys[1], memcg, 1);
 	defer(&toys[1], memcg, 2);
 	toy_end(&toys[2]);
-	take_away();
+	cr_expect_eq(mem_cgroup_rmdir(memcg), 0);
 	cr_expect_eq(toy_deferred(&toys[1], parent), 3);
 }
 
@@ -242,7 +236,7 @@ static void remove_group(struct toy *toy, struct shrink_control *sc)
 {
 	(void)toy;
 	(void)sc;
-	take_away();
+	cr_expect_eq(mem_cgroup_rmdir(memcg), 0);
 }
 
 Test(info, group_goes_during_a_callback, .init = make)

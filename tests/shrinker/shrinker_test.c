@@ -13,6 +13,7 @@
 #include "alloc/base/os.h"
 #include "alloc/base/rcu.h"
 #include "alloc/slab/task.h"
+#include "shrinker/pressure.h"
 #include "tests/shrinker/toy.h"
 #include "tests/slab/child.h"
 
@@ -63,6 +64,48 @@ Test(shrinker, many)
 	}
 	cr_expect_not(shrinkers_registered());
 	free(toys);
+}
+
+static unsigned int kicks;
+static bool starts;
+
+static bool kick(void)
+{
+	kicks++;
+	return starts;
+}
+
+static void register_model(void)
+{
+	struct shrinker *shrinker = shrinker_alloc(0, "another");
+
+	shrinker->count_objects = toy.shrinker->count_objects;
+	shrinker->scan_objects = toy.shrinker->scan_objects;
+	shrinker->private_data = &toy;
+	shrinker_register(shrinker);
+}
+
+static void register_in_child(void)
+{
+	kicks = 0;
+	register_model();
+	CHILD_CHECK(kicks == 1);
+}
+
+/* Once there is something to give somebody looks at the machine, and is asked once. */
+Test(shrinker, wakes_who_watches, .init = make)
+{
+	pressure_kick = kick;
+	register_model();
+	cr_expect_eq(kicks, 0, "not wanted");
+	pressure_configure(PRESSURE_ON, "");
+	register_model();
+	cr_expect_eq(kicks, 1, "it does not start");
+	starts = true;
+	register_model();
+	register_model();
+	cr_expect_eq(kicks, 2);
+	cr_expect_eq(child_run(fork, register_in_child), 0);
 }
 
 /* ---- shrinker_free() ------------------------------------------------------- */

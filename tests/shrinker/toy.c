@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "shrinker/pressure.h"
 #include "shrinker/shrinker_info.h"
 
 static unsigned long count(struct shrinker *shrinker, struct shrink_control *sc)
@@ -41,6 +42,7 @@ static unsigned long scan(struct shrinker *shrinker, struct shrink_control *sc)
 
 void toy_start(struct toy *toy, unsigned int flags, const char *name)
 {
+	pressure_configure(PRESSURE_OFF, ""); /* nobody else calls it */
 	toy->shrinker = shrinker_alloc(flags, "%s", name);
 	if (!toy->shrinker)
 		abort();

@@ -284,7 +284,6 @@ void caches_change_group(struct random *random)
 	if (memcg) {
 		__atomic_store_n(&groups[at].memcg, NULL, __ATOMIC_RELEASE);
 		CHECK(!mem_cgroup_rmdir(memcg), "rmdir");
-		reparent_shrinker_deferred(memcg);
 		for (int i = 0; i < CACHES; i++) {
 			pthread_mutex_lock(&places[i].lock);
 			move_up(places[i].cache, at, at % TOPS);
