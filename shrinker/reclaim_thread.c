@@ -77,23 +77,6 @@ static struct work *get_work(const struct mem_cgroup *memcg, bool *is_new)
 	return work;
 }
 
-void reclaim_thread_high(struct mem_cgroup *memcg)
-{
-	struct work *work;
-	bool is_new;
-
-	lock(&work_lock);
-	work = get_work(memcg, &is_new);
-	if (work)
-		work->again = true;
-	else
-		overflown = true;
-	unlock(&work_lock);
-	/* Who is there already is seen to when it is due. */
-	if (is_new)
-		reclaim_thread_kick();
-}
-
 static int64_t excess(const struct mem_cgroup *memcg)
 {
 	const struct counters_record *record = memcg->memory.record;
@@ -289,6 +272,23 @@ bool reclaim_thread_kick(void)
 		return false;
 	doorbell_ring();
 	return true;
+}
+
+void reclaim_thread_high(struct mem_cgroup *memcg)
+{
+	struct work *work;
+	bool is_new;
+
+	lock(&work_lock);
+	work = get_work(memcg, &is_new);
+	if (work)
+		work->again = true;
+	else
+		overflown = true;
+	unlock(&work_lock);
+	/* What is there already is seen to when it is due, if there is a thread. */
+	if (is_new || !helper_thread_is_started(&thread))
+		reclaim_thread_kick();
 }
 
 /* ---- Those who wait for it ------------------------------------------------------- */
