@@ -9,29 +9,34 @@
  *
  * The contract of callbacks
  *
- *   When they run. In a thread that allocates, at the limit of its group; in one
- *   that writes a limit or asks for reclaim; and in the reclaim thread. Several
- *   threads may run the same callback at the same time, for one group too. The
- *   library holds no lock of its own meanwhile, and is in no RCU read section. A
- *   thread that allocates may hold locks of the program's, whence:
+ *   When they run: in a thread that allocates, at the limit of a group; in one that
+ *   writes a limit or asks for reclaim; in the reclaim thread. Several threads may run
+ *   the same callback at the same time, for one group too. The library holds no lock
+ *   of its own meanwhile, and is in no RCU read section. But who allocates may hold
+ *   locks of the program's, so it depends on how he does which shrinkers run in his
+ *   thread, at once:
  *
- *     kmalloc() & co with GFP_KERNEL	every shrinker may run
- *     malloc() & co, and GFP_NOFS	only those with SHRINKER_MALLOC_SAFE; others
- *					run in the reclaim thread
- *     GFP_NOWAIT			none
+ *	kmalloc() & co with GFP_KERNEL		all
+ *	malloc() & co, GFP_NOFS, and within	those with SHRINKER_MALLOC_SAFE; the
+ *	memalloc_nofs_save()			others in the reclaim thread, for which
+ *						he waits a moment
+ *	GFP_NOWAIT, and within			none
+ *	memalloc_noreclaim_save()
  *
- *   What they may do. Allocate and free: what is charged meanwhile may pass limits,
- *   and causes no further reclaim. Take locks that nobody holds while he allocates in
- *   a way that may run them. Register shrinkers and free others. Take references
- *   of groups, make groups and remove others. Enter an RCU read section and leave
- *   it, wait for a grace period, change the active group and change it back.
+ *   What they may do: allocate and free; what is charged meanwhile may pass limits, goes
+ *   to the process's group if they do not choose another, and causes no further
+ *   reclaim. Take locks that nobody holds while he allocates in a way that runs them.
+ *   Register shrinkers and free others. Make and remove groups. Enter RCU read
+ *   sections, wait for grace periods. Fork.
  *
- *   What they may not do. Free their own shrinker, or wait for what only another
- *   callback of theirs can do; two callbacks that free each other's shrinkers stop the
- *   program with a message. Fork is fine; ending the thread, longjmp() and exceptions that leave
- *   the callback are not. What a callback took it gives back before it returns:
- *   read sections, scopes (memalloc_noreclaim_save()), the active group.
- *   A callback that breaks a rule that can be seen is told of on stderr, once.
+ *   What they may not: free their own shrinker, or wait for what only another callback
+ *   can do that waits for them: two that free each other's shrinkers stop the program,
+ *   with a message. Kill the group. End the thread, or leave the callback by longjmp()
+ *   or an exception. What a callback begins it ends before it returns: read sections,
+ *   scopes, a change of the active group.
+ *
+ *   What can be seen to break a rule is told of on stderr, once for each shrinker and
+ *   rule; where to go on would be worse the program is stopped.
  */
 #ifndef CGSLAB_SHRINKER_H
 #define CGSLAB_SHRINKER_H
@@ -85,9 +90,8 @@ struct shrink_control {
 #define SHRINKER_NONSLAB     0x4u /* accepted: everything is charged */
 
 /*
- * Safe inside malloc(): the callbacks take no lock that anybody holds while he
- * calls malloc(), or free() in a debug build, and can live with whatever the
- * caller of malloc() was in the middle of.
+ * Safe inside malloc(): the callbacks take no lock that anybody holds while he calls
+ * malloc() or its like, and can live with whatever he is in the middle of.
  */
 #define SHRINKER_MALLOC_SAFE 0x8u
 
@@ -100,7 +104,9 @@ struct shrinker {
 
 	/*
 	 * Looks at sc->nr_to_scan objects, and returns how many of them it has freed,
-	 * or SHRINK_STOP. Called only after count_objects() has found some.
+	 * or SHRINK_STOP. Called only after count_objects() has found some. One that
+	 * frees nothing again and again is left alone for a while, up to a second,
+	 * unless memory is very short.
 	 */
 	unsigned long (*scan_objects)(struct shrinker *shrinker, struct shrink_control *sc);
 
@@ -125,7 +131,8 @@ __attribute__((format(printf, 2, 3))) struct shrinker *shrinker_alloc(unsigned i
 /*
  * Its callbacks may be called from now on. Costs the same however many groups and
  * shrinkers there are, and waits for none. A shrinker without both callbacks, or
- * one that is registered already, stops the program.
+ * one that is registered already, stops the program. With the first one the library
+ * begins to watch how much memory the machine has (docs/pressure.md).
  */
 void shrinker_register(struct shrinker *shrinker) CGSLAB_API(shrinker_register);
 
@@ -136,7 +143,8 @@ void shrinker_register(struct shrinker *shrinker) CGSLAB_API(shrinker_register);
  *
  * May be called in a callback of another shrinker; in one of its own it stops the
  * program, and so do callbacks that would wait for each other. The caller holds
- * no lock that the callbacks take. May not be called in an RCU read section.
+ * no lock that the callbacks take. May not be called in an RCU read section: a
+ * callback may wait for a grace period.
  */
 void shrinker_free(struct shrinker *shrinker) CGSLAB_API(shrinker_free);
 
