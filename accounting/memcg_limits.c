@@ -48,8 +48,9 @@ static int64_t pages_above(const struct mem_cgroup *memcg, const int64_t *limit)
 	return READ_ONCE(memcg->memory.record->usage) - READ_ONCE(*limit);
 }
 
-/* Reclaims until usage is below @limit, or does not fall any more. */
-static void reclaim_to(struct mem_cgroup *memcg, const int64_t *limit, gfp_t gfp)
+/* Reclaims until usage is below @limit, or does not fall any more; @stalled waits for it. */
+static void reclaim_to(struct mem_cgroup *memcg, const int64_t *limit, gfp_t gfp,
+		       struct mem_cgroup *stalled)
 {
 	int64_t least = INT64_MAX, above;
 	int useless = 0;
@@ -57,7 +58,7 @@ static void reclaim_to(struct mem_cgroup *memcg, const int64_t *limit, gfp_t gfp
 	while ((above = pages_above(memcg, limit)) > 0 && useless < RECLAIM_USELESS) {
 		useless = above < least ? 0 : useless + 1;
 		least = min_t(int64_t, above, least);
-		memcg_reclaim(memcg, above, gfp, memcg);
+		memcg_reclaim(memcg, above, gfp, stalled);
 		memcg_drain_stocks(memcg); /* what others have freed meanwhile */
 	}
 }
@@ -74,7 +75,7 @@ static int set_limit(struct mem_cgroup *memcg, int64_t *limit, uint64_t bytes)
 		return 0;
 	memcg_drain_stocks(memcg);
 	if (memcg_may_reclaim(gfp))
-		reclaim_to(memcg, limit, gfp);
+		reclaim_to(memcg, limit, gfp, memcg);
 	return 0;
 }
 
@@ -83,8 +84,8 @@ void memcg_meet_limits(struct mem_cgroup *memcg, gfp_t gfp)
 	memcg_drain_stocks(memcg);
 	if (!memcg_may_reclaim(gfp))
 		return;
-	reclaim_to(memcg, &memcg->memory.record->max, gfp);
-	reclaim_to(memcg, &memcg->memory.record->high, gfp);
+	reclaim_to(memcg, &memcg->memory.record->max, gfp, NULL);
+	reclaim_to(memcg, &memcg->memory.record->high, gfp, NULL);
 }
 
 int mem_cgroup_set_max(struct mem_cgroup *memcg, uint64_t bytes)

@@ -14,7 +14,6 @@ struct memcg_more *memcg_more(struct mem_cgroup *memcg)
 		return NULL;
 	list_init(&more->listeners);
 	list_init(&more->peaks);
-	psi_group_init(&more->psi);
 	/* Pairs with memcg_more_if_any(). Another thread may have been faster. */
 	if (cmpxchg_acq_rel(&memcg->more, &none, more))
 		return more;
@@ -36,5 +35,4 @@ void memcg_more_fork_child(struct mem_cgroup *memcg)
 		return;
 	memcg_oom_fork_child(&memcg->more->oom);
 	memcg_drop_listeners(memcg->more);
-	psi_group_fork_child(&memcg->more->psi);
 }

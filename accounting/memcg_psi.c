@@ -5,6 +5,9 @@
 
 #include "accounting/memcg_more.h"
 
+static struct lock psi_lock = LOCK_INIT(LOCK_RANK_PSI);
+static uint32_t process; /* forks before this one; psi_lock */
+
 /* The calling thread's outermost stall. */
 static __thread struct psi_stall *current_stall __attribute__((tls_model("initial-exec")));
 
@@ -16,44 +19,54 @@ static uint64_t clock_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-void psi_group_init(struct psi_group *group)
+/* Those that were stalled at the fork are the parent's. psi_lock. */
+static void forget_parents(struct psi_group *group)
 {
-	lock_init(&group->lock, LOCK_RANK_PSI);
+	if (likely(group->process == process))
+		return;
+	group->process = process;
+	group->nr_stalled = 0;
+	group->times.active[PSI_SOME] = false;
+	group->times.active[PSI_FULL] = false;
 }
 
-/* The record has the totals too, for who looks from outside. lock. */
+/* The record has the totals too, for who looks from outside. psi_lock. */
 static void publish(struct mem_cgroup *memcg, const struct psi_times *times)
 {
 	WRITE_ONCE(memcg->memory.record->stall_some, times->total[PSI_SOME]);
 	WRITE_ONCE(memcg->memory.record->stall_full, times->total[PSI_FULL]);
 }
 
-/*
- * One thread more, or less, is stalled in the subtree. Whether another is at work there
- * is asked before, as the locks go, and may change at any time: it is as of now until
- * the next change.
- */
-static void change(struct mem_cgroup *memcg, int by)
+/* One thread more, or less, is stalled in the subtree, and another is at work there or not. */
+static void change(struct mem_cgroup *memcg, int by, bool running)
 {
 	struct memcg_more *more = memcg_more(memcg);
-	bool running;
+	struct psi_group *group;
 
 	if (!more)
 		return;
-	running = memcg_ops.has_running(memcg);
-	lock(&more->psi.lock);
-	if (by > 0 || more->psi.nr_stalled) /* the other was not counted, for want of memory */
-		more->psi.nr_stalled += (uint32_t)by;
-	psi_change(&more->psi.times, clock_us(), more->psi.nr_stalled,
-		   more->psi.nr_stalled && !running);
-	publish(memcg, &more->psi.times);
-	unlock(&more->psi.lock);
+	group = &more->psi;
+	lock(&psi_lock);
+	forget_parents(group);
+	if (by > 0 || group->nr_stalled) /* the other was not counted, for want of memory */
+		group->nr_stalled += (uint32_t)by;
+	psi_change(&group->times, clock_us(), group->nr_stalled, group->nr_stalled && !running);
+	publish(memcg, &group->times);
+	unlock(&psi_lock);
 }
 
+/*
+ * Whether somebody is at work is asked without the lock, whose rank is above that of the
+ * tasks', and may change at any time: it is as of now until the next change.
+ */
 static void change_all(struct mem_cgroup *memcg, int by)
 {
-	for (; memcg; memcg = memcg->parent)
-		change(memcg, by);
+	bool running = false;
+
+	for (; memcg; memcg = memcg->parent) {
+		running = running || memcg_ops.has_running(memcg);
+		change(memcg, by, running);
+	}
 }
 
 void psi_memstall_enter(struct mem_cgroup *memcg, struct psi_stall *stall)
@@ -105,28 +118,31 @@ int mem_cgroup_pressure(struct mem_cgroup *memcg, struct mem_cgroup_pressure *pr
 	if (!more)
 		return 0;
 	counters_own();
-	lock(&more->psi.lock);
+	lock(&psi_lock);
+	forget_parents(&more->psi);
 	psi_advance(&more->psi.times, clock_us());
 	publish(memcg, &more->psi.times);
 	pressure->some = read_line(&more->psi.times, PSI_SOME);
 	pressure->full = read_line(&more->psi.times, PSI_FULL);
-	unlock(&more->psi.lock);
+	unlock(&psi_lock);
 	return 0;
 }
 
 /* ---- fork ------------------------------------------------------------------- */
 
-/* The averages stay; of the threads that were stalled there is at most one. */
-void psi_group_fork_child(struct psi_group *group)
+void psi_fork_prepare(void)
 {
-	psi_group_init(group);
-	group->nr_stalled = 0;
-	group->times.active[PSI_SOME] = false;
-	group->times.active[PSI_FULL] = false;
+	lock(&psi_lock);
+}
+
+void psi_fork_done(void)
+{
+	unlock(&psi_lock);
 }
 
 void psi_fork_child(void)
 {
+	process++;
 	if (current_stall)
 		change_all(current_stall->memcg, 1);
 }

@@ -17,7 +17,6 @@
 #define ACCOUNTING_PSI_H
 
 #include "alloc/base/compiler.h"
-#include "alloc/base/lock.h"
 
 struct mem_cgroup;
 
@@ -27,7 +26,7 @@ enum psi_span { PSI_10S, PSI_60S, PSI_300S, NR_PSI_SPANS };
 /* Percent in fixed point. */
 #define PSI_FRACTION_BITS 11
 
-/* Times in microseconds of one clock. A group's are its lock's. */
+/* Times in microseconds of one clock. */
 struct psi_times {
 	uint64_t total[NR_PSI_STATES]; /* up to ->now */
 	uint64_t now;
@@ -43,13 +42,12 @@ void psi_advance(struct psi_times *times, uint64_t now);
 /* The same, and so it is from now on. */
 void psi_change(struct psi_times *times, uint64_t now, bool some, bool full);
 
+/* psi_lock: each stall comes by the root anyway, so one for all is no narrower. */
 struct psi_group {
-	struct lock lock;
-	uint32_t nr_stalled; /* threads, in the subtree; lock */
+	uint32_t nr_stalled; /* threads, in the subtree */
+	uint32_t process;    /* that has counted them; see psi_fork_child() */
 	struct psi_times times;
 };
-
-void psi_group_init(struct psi_group *group);
 
 /* ---- Stalls of the calling thread ---------------------------------------- */
 
@@ -65,8 +63,10 @@ struct psi_stall {
 void psi_memstall_enter(struct mem_cgroup *memcg, struct psi_stall *stall);
 void psi_memstall_leave(struct psi_stall *stall);
 
-/* In the child of a fork, for each group, and then for the thread there is. */
-void psi_group_fork_child(struct psi_group *group);
+void psi_fork_prepare(void);
+void psi_fork_done(void);
+
+/* In the child, after that: of the threads that were stalled there is at most one. */
 void psi_fork_child(void);
 
 #endif

@@ -74,7 +74,10 @@ int64_t memcg_reclaim(struct mem_cgroup *memcg, int64_t pages, gfp_t gfp,
  */
 int memcg_reclaim_pages(struct mem_cgroup *memcg, int64_t pages, gfp_t gfp);
 
-/* Until usage is neither above max nor above high, or does not fall. Nothing is held. */
+/*
+ * Until usage is neither above max nor above high, or does not fall; nobody is held up
+ * for it. Nothing is held.
+ */
 void memcg_meet_limits(struct mem_cgroup *memcg, gfp_t gfp);
 
 #endif

@@ -26,7 +26,7 @@ enum lock_rank {
 	LOCK_RANK_OBJCG,       /* objcg_locks[]: stocks of an objcg */
 	LOCK_RANK_STOCK,       /* stock->lock: limit and what is revoked */
 	LOCK_RANK_CACHES,      /* slab_caches_lock: the kmem_caches */
-	LOCK_RANK_PSI,	       /* psi->lock: stall times of a group */
+	LOCK_RANK_PSI,	       /* psi_lock: stall times of groups */
 	LOCK_RANK_COUNTERS,    /* counter records of the memfd */
 	LOCK_RANK_SLABS,       /* slab_table_lock: unused slab structs */
 	LOCK_RANK_PAGES,       /* page_run_lock: free page runs */

@@ -13,6 +13,7 @@
 
 #include "alloc/slab/fork.h"
 
+#include "accounting/psi.h"
 #include "alloc/base/meta.h"
 #include "alloc/pages/page_run.h"
 #include "alloc/slab/count.h"
@@ -84,6 +85,7 @@ static void fork_prepare(void)
 	obj_cgroups_fork_prepare();
 	for_each_objcg(lock_stocks);
 	lock(&slab_caches_lock);
+	psi_fork_prepare();
 	counters_fork_prepare();
 	slab_table_fork_prepare();
 	page_runs_fork_prepare();
@@ -96,6 +98,7 @@ static void fork_release(void)
 	page_runs_fork_done();
 	slab_table_fork_done();
 	counters_fork_done();
+	psi_fork_done();
 	unlock(&slab_caches_lock);
 	for_each_objcg(unlock_stocks);
 	obj_cgroups_fork_done();

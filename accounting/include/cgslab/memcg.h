@@ -410,8 +410,8 @@ int mem_cgroup_reclaim(struct mem_cgroup *memcg, uint64_t bytes) CGSLAB_API(mem_
  * Reads an interface file by its cgroup v2 name as text: "memory.current",
  * "memory.min", "memory.low", "memory.high", "memory.max", "memory.peak",
  * "memory.stat", "memory.events", "memory.events.local", "memory.oom.group",
- * "memory.pressure", "cgroup.stat", "cgroup.events". Returns the length as snprintf() does, -ENOENT, or
- * -EACCES ("memory.reclaim").
+ * "memory.pressure", "cgroup.stat", "cgroup.events". Returns the length as snprintf()
+ * does, -ENOENT, or -EACCES ("memory.reclaim").
  */
 long mem_cgroup_read(struct mem_cgroup *memcg, const char *file, char *buf, size_t len)
 	CGSLAB_API(mem_cgroup_read);
@@ -419,8 +419,9 @@ long mem_cgroup_read(struct mem_cgroup *memcg, const char *file, char *buf, size
 /*
  * Writes one: "memory.min", "memory.low", "memory.high", "memory.max" and
  * "memory.reclaim" take "max" or bytes with an optional K, M, G or T;
- * "memory.oom.group" 0 or 1; anything resets "memory.peak". Returns what the function for it returns, -ENOENT, -EACCES
- * (read-only) or -EINVAL (value). On -EINVAL nothing has changed.
+ * "memory.oom.group" 0 or 1; anything resets "memory.peak". Returns what the function
+ * for it returns, -ENOENT, -EACCES (read-only) or -EINVAL (value). On -EINVAL nothing
+ * has changed.
  */
 int mem_cgroup_write(struct mem_cgroup *memcg, const char *file, const char *value)
 	CGSLAB_API(mem_cgroup_write);
