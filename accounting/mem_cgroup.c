@@ -469,17 +469,19 @@ static struct mem_cgroup *offline_subtree(struct mem_cgroup *root,
 	return killed;
 }
 
+int memcg_begin_kill(struct mem_cgroup *root)
+{
+	int err = begin_offline(root);
+
+	return err ? err : memcg_bar_shrinks(root);
+}
+
 int memcg_offline_subtree(struct mem_cgroup *root,
 			  void (*empty)(struct mem_cgroup *memcg, void *arg), void *arg,
 			  struct mem_cgroup **killed)
 {
-	int err = begin_offline(root);
+	int err;
 
-	if (err)
-		return err;
-	err = memcg_bar_shrinks(root);
-	if (err)
-		return err;
 	lock(&removal_lock);
 	err = close_subtree(root);
 	if (!err) {

@@ -223,6 +223,12 @@ uint64_t memcg_nr_structs(void);
 void memcg_rename(struct mem_cgroup *memcg, const char *name);
 
 /*
+ * Says whether the subtree may be killed: 0 or -errno. If so, no shrinker has objects
+ * of it in its hands until memcg_offline_subtree() returns, which is to follow.
+ */
+int memcg_begin_kill(struct mem_cgroup *root);
+
+/*
  * Takes the subtree offline, children first. @empty is called for each group, as
  * soon as no thread can enter any of them, to take away what it has: cgroup_lock.
  * Returns 0 with the groups in *@killed, for memcg_put_killed(), or -errno, with

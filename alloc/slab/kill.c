@@ -118,7 +118,11 @@ int mem_cgroup_kill(struct mem_cgroup *memcg, unsigned int flags)
 
 	if (flags & ~MEMCG_KILL_WIPE)
 		return -EINVAL;
-	kvfree_rcu_barrier(); /* who is to be freed there must still be there */
+	err = memcg_begin_kill(memcg);
+	if (err)
+		return err;
+	/* Who is to be freed there must still be there; by a shrinker, too. */
+	kvfree_rcu_barrier();
 	err = memcg_offline_subtree(memcg, kill_memcg, &doomed, &killed);
 	if (err)
 		return err;

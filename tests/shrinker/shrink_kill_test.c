@@ -5,12 +5,16 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <urcu-bp.h>
+
+#include <cgslab/slab.h>
+
 #include "tests/shrinker/toy.h"
 #include "tests/slab/child.h"
 
 static struct mem_cgroup *top, *group;
 static struct toy toy;
-static int inside, leave;
+static int inside, leave, reading;
 
 static void make(void)
 {
@@ -39,11 +43,11 @@ static void *shrink(void *memcg)
 	return NULL;
 }
 
-static pthread_t start_inside(void)
+static pthread_t start_inside(void (*during)(struct toy *toy, struct shrink_control *sc))
 {
 	pthread_t thread;
 
-	toy.during = stay_inside;
+	toy.during = during;
 	cr_assert_eq(pthread_create(&thread, NULL, shrink, group), 0);
 	while (!__atomic_load_n(&inside, __ATOMIC_SEQ_CST))
 		usleep(100);
@@ -60,7 +64,7 @@ static void end_inside(pthread_t thread)
 
 Test(shrink_kill, waits_for_callbacks, .init = make)
 {
-	pthread_t thread = start_inside();
+	pthread_t thread = start_inside(stay_inside);
 
 	__atomic_store_n(&leave, 1, __ATOMIC_SEQ_CST);
 	cr_expect_eq(mem_cgroup_kill(top, 0), 0);
@@ -71,7 +75,7 @@ Test(shrink_kill, waits_for_callbacks, .init = make)
 /* The objects that it has in its hands are the parent's by then. */
 Test(shrink_kill, waits_for_those_of_removed_groups, .init = make)
 {
-	pthread_t thread = start_inside();
+	pthread_t thread = start_inside(stay_inside);
 
 	cr_expect_eq(mem_cgroup_rmdir(group), 0);
 	__atomic_store_n(&leave, 1, __ATOMIC_SEQ_CST);
@@ -83,7 +87,7 @@ Test(shrink_kill, waits_for_those_of_removed_groups, .init = make)
 /* One that does not end; and then nothing has changed. */
 Test(shrink_kill, gives_up, .init = make)
 {
-	pthread_t thread = start_inside();
+	pthread_t thread = start_inside(stay_inside);
 
 	cr_expect_eq(mem_cgroup_kill(top, 0), -EBUSY);
 	end_inside(thread);
@@ -96,12 +100,57 @@ Test(shrink_kill, gives_up, .init = make)
 Test(shrink_kill, other_groups_do_not_matter, .init = make)
 {
 	struct mem_cgroup *other = mem_cgroup_create(top, "other");
-	pthread_t thread = start_inside();
+	pthread_t thread = start_inside(stay_inside);
 
 	cr_expect_eq(mem_cgroup_kill(other, 0), 0);
 	cr_expect_eq(__atomic_load_n(&inside, __ATOMIC_SEQ_CST), 1);
 	end_inside(thread);
 	cr_expect_gt(toy_shrink(group, 0), 0);
+}
+
+struct late {
+	struct rcu_head rcu;
+	char rest[100];
+};
+
+static struct late *late;
+
+static void free_late(struct toy *self, struct shrink_control *sc)
+{
+	stay_inside(self, sc);
+	kfree_rcu(late, rcu);
+}
+
+/* Keeps a grace period from ending until some time after the callback has. */
+static void *read_for_long(void *arg)
+{
+	rcu_read_lock();
+	__atomic_store_n(&reading, 1, __ATOMIC_SEQ_CST);
+	while (!__atomic_load_n(&leave, __ATOMIC_SEQ_CST))
+		usleep(100);
+	usleep(200000);
+	rcu_read_unlock();
+	return arg;
+}
+
+/* What the callback frees by kfree_rcu() is freed before the group goes. */
+Test(shrink_kill, waits_for_what_callbacks_free_later, .init = make)
+{
+	struct mem_cgroup *old = set_active_memcg(group);
+	pthread_t thread, reader;
+
+	late = kmalloc(sizeof(*late), GFP_KERNEL);
+	set_active_memcg(old);
+	cr_assert_eq(pthread_create(&reader, NULL, read_for_long, NULL), 0);
+	while (!__atomic_load_n(&reading, __ATOMIC_SEQ_CST))
+		usleep(100);
+	thread = start_inside(free_late);
+	__atomic_store_n(&leave, 1, __ATOMIC_SEQ_CST);
+	cr_expect_eq(mem_cgroup_kill(top, MEMCG_KILL_WIPE), 0);
+	end_inside(thread);
+	cr_assert_eq(pthread_join(reader, NULL), 0);
+	rcu_barrier();
+	cr_expect_eq(mem_cgroup_verify(mem_cgroup_root(), NULL), 0);
 }
 
 static int err_of_own, err_of_other;
@@ -144,7 +193,7 @@ static void shrink_in_child(void)
 
 Test(shrink_kill, fork, .init = make)
 {
-	pthread_t thread = start_inside(), killer;
+	pthread_t thread = start_inside(stay_inside), killer;
 
 	cr_expect_eq(child_run(fork, kill_in_child), 0);
 	cr_assert_eq(pthread_create(&killer, NULL, kill_top, NULL), 0);
