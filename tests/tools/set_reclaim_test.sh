@@ -46,7 +46,7 @@ succeeds() {
 }
 
 # ---- A process that does not listen while it rests
-start
+start pressure:false # nor has any thread of ours
 [ "$(shows current)" -eq $((64 * MIB)) ] || fail "another size: $(cat "$tmp/stat")"
 for limit in min:10M:10485760 low:20m:20971520 high:max:max max:1T:1099511627776; do
 	IFS=: read -r file size bytes <<< "$limit"
