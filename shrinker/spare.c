@@ -36,8 +36,11 @@ static unsigned long count_slabs(struct shrinker *shrinker, struct shrink_contro
 
 static unsigned long scan_slabs(struct shrinker *shrinker, struct shrink_control *sc)
 {
+	size_t bytes = heaps_give_empty(sc->nr_to_scan << PAGE_SHIFT);
+
 	(void)shrinker;
-	return heaps_give_empty(sc->nr_to_scan << PAGE_SHIFT) >> PAGE_SHIFT;
+	/* The last one may be larger than what was left to give. */
+	return min_t(unsigned long, bytes >> PAGE_SHIFT, sc->nr_to_scan);
 }
 
 /* ---- Free page runs that are resident ------------------------------------------- */

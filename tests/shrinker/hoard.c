@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "shrinker/pressure.h"
 #include "tests/stress/check.h"
 
 struct object {
@@ -98,6 +99,7 @@ static unsigned long scan(struct shrinker *self, struct shrink_control *sc)
 
 void hoards_begin(unsigned int flags)
 {
+	pressure_configure(PRESSURE_OFF, ""); /* the machine is another test's */
 	shrinker = shrinker_alloc(SHRINKER_MEMCG_AWARE | flags, "hoards");
 	CHECK(shrinker, "no memory for a shrinker");
 	shrinker->count_objects = count;

@@ -14,7 +14,7 @@
 
 struct hoard;
 
-/* Registers the shrinker of all hoards; further flags for it. */
+/* Registers the shrinker of all hoards; further flags for it. The machine is not watched. */
 void hoards_begin(unsigned int flags);
 
 /* Frees it. No hoard is left. */

@@ -37,7 +37,7 @@ static void expect_events(struct mem_cgroup *memcg, const char *key, bool any, b
 	cr_expect_eq(own > 0, local, "local %s of %s: %" PRIu64, key, mem_cgroup_name(memcg), own);
 }
 
-Test(events, of_the_childs_limit, .init = begin, .fini = end, .timeout = 60)
+Test(events, of_the_childs_limit, .init = begin, .fini = end)
 {
 	cg_write(child, "memory.max", "5M");
 	cr_expect_lt(pin(child, MB(10), GFP_KERNEL, &pinned), MB(10));
@@ -48,7 +48,7 @@ Test(events, of_the_childs_limit, .init = begin, .fini = end, .timeout = 60)
 	expect_events(child, "high", false, false);
 }
 
-Test(events, of_the_parents_limit, .init = begin, .fini = end, .timeout = 60)
+Test(events, of_the_parents_limit, .init = begin, .fini = end)
 {
 	cg_write(parent, "memory.max", "5M");
 	cr_expect_lt(pin(child, MB(10), GFP_KERNEL, &pinned), MB(10));
@@ -58,7 +58,7 @@ Test(events, of_the_parents_limit, .init = begin, .fini = end, .timeout = 60)
 	expect_events(parent, "oom", true, true);
 }
 
-Test(events, of_high, .init = begin, .fini = end, .timeout = 60)
+Test(events, of_high, .init = begin, .fini = end)
 {
 	cg_write(child, "memory.high", "5M");
 	cr_expect_eq(pin(child, MB(6), GFP_KERNEL, &pinned), MB(6));
@@ -83,7 +83,7 @@ static enum mem_cgroup_oom_verdict refuse(const struct mem_cgroup_oom *oom, void
 	return MEMCG_OOM_REFUSE;
 }
 
-Test(oom, is_asked_before_anybody_is_refused, .init = begin, .fini = end, .timeout = 60)
+Test(oom, is_asked_before_anybody_is_refused, .init = begin, .fini = end)
 {
 	struct hoard *hoard = hoard_create(child);
 	struct seen seen = {0};
@@ -108,7 +108,7 @@ static enum mem_cgroup_oom_verdict sacrifice(const struct mem_cgroup_oom *oom, v
 }
 
 /* As oom.group and a killed process: one of the two children gives all it has. */
-Test(oom, a_victim_makes_room, .init = begin, .fini = end, .timeout = 60)
+Test(oom, a_victim_makes_room, .init = begin, .fini = end)
 {
 	struct mem_cgroup *victim = cg_create(parent, "victim");
 	struct pinned *mine = NULL;

@@ -37,7 +37,7 @@ static uint64_t events(const char *key)
 /* ---- memory.high --------------------------------------------------------------- */
 
 /* Who cannot be reclaimed is slowed down, and gets what he wants all the same. */
-Test(high, more_is_granted, .init = begin, .fini = end, .timeout = 60)
+Test(limits, high_more_is_granted, .init = begin, .fini = end)
 {
 	cg_write(memcg, "memory.high", "30M");
 	cr_expect_eq(pin(memcg, MB(31), GFP_KERNEL, &pinned), MB(31));
@@ -47,7 +47,7 @@ Test(high, more_is_granted, .init = begin, .fini = end, .timeout = 60)
 	cr_expect_eq(events("oom"), 0);
 }
 
-Test(high, what_can_be_reclaimed_stays_below, .init = begin, .fini = end, .timeout = 60)
+Test(limits, high_what_can_be_reclaimed_stays_below, .init = begin, .fini = end)
 {
 	cg_write(memcg, "memory.high", "30M");
 	cr_expect_eq(hoard_fill(hoard, MB(50), GFP_KERNEL), MB(50));
@@ -57,7 +57,7 @@ Test(high, what_can_be_reclaimed_stays_below, .init = begin, .fini = end, .timeo
 }
 
 /* A hundred thousand objects, and high comes down on them. */
-Test(high, falls, .init = begin, .fini = end, .timeout = 120)
+Test(limits, high_falls, .init = begin, .fini = end)
 {
 	const uint64_t all = 100000 * HOARD_OBJECT;
 	char value[24];
@@ -78,7 +78,7 @@ Test(high, falls, .init = begin, .fini = end, .timeout = 120)
 
 /* ---- memory.max ------------------------------------------------------------------ */
 
-Test(max, more_is_refused, .init = begin, .fini = end, .timeout = 60)
+Test(limits, max_more_is_refused, .init = begin, .fini = end)
 {
 	uint64_t got;
 
@@ -91,7 +91,7 @@ Test(max, more_is_refused, .init = begin, .fini = end, .timeout = 60)
 	cr_expect_geq(events("oom"), 1);
 }
 
-Test(max, what_can_be_reclaimed_stays_below, .init = begin, .fini = end, .timeout = 60)
+Test(limits, max_what_can_be_reclaimed_stays_below, .init = begin, .fini = end)
 {
 	cg_write(memcg, "memory.max", "30M");
 	for (int i = 0; i < 500; i++) {
@@ -105,7 +105,7 @@ Test(max, what_can_be_reclaimed_stays_below, .init = begin, .fini = end, .timeou
 	cr_expect_leq(cg_read_key(memcg, "memory.peak", NULL), MB(30));
 }
 
-Test(max, falls, .init = begin, .fini = end, .timeout = 60)
+Test(limits, max_falls, .init = begin, .fini = end)
 {
 	cr_assert_eq(hoard_fill(hoard, MB(50), GFP_KERNEL), MB(50));
 	cr_assert_eq(pin(memcg, MB(10), GFP_KERNEL, &pinned), MB(10));
@@ -119,7 +119,7 @@ Test(max, falls, .init = begin, .fini = end, .timeout = 60)
 
 /* ---- memory.peak -------------------------------------------------------------------- */
 
-Test(peak, of_all_times, .init = begin, .fini = end, .timeout = 60)
+Test(limits, peak_of_all_times, .init = begin, .fini = end)
 {
 	cr_assert_eq(hoard_fill(hoard, MB(50), GFP_KERNEL), MB(50));
 	cr_expect(cg_reclaim_until(memcg, MB(10)));

@@ -95,7 +95,7 @@ static void reclaim_c(void)
 	cr_expect(cg_reclaim_until(children[C], MB(10)), "C %" PRIu64, cg_current(children[C]));
 }
 
-Test(protection, min, .timeout = 60)
+Test(protection, min)
 {
 	hoards_begin(0);
 	make_tree("memory.min");
@@ -110,7 +110,7 @@ Test(protection, min, .timeout = 60)
 	hoards_end();
 }
 
-Test(protection, low, .timeout = 60)
+Test(protection, low)
 {
 	hoards_begin(0);
 	make_tree("memory.low");

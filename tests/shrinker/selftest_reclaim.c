@@ -28,7 +28,7 @@ static void end(void)
 	cr_expect_eq(mem_cgroup_verify(mem_cgroup_root(), NULL), 0);
 }
 
-Test(reclaim, gets_where_it_is_told, .init = begin, .fini = end, .timeout = 60)
+Test(reclaim, gets_where_it_is_told, .init = begin, .fini = end)
 {
 	cr_assert_eq(hoard_fill(hoard, MB(50), GFP_KERNEL), MB(50));
 	cr_assert_eq(pin(memcg, MB(20), GFP_KERNEL, &pinned), MB(20));
@@ -36,7 +36,7 @@ Test(reclaim, gets_where_it_is_told, .init = begin, .fini = end, .timeout = 60)
 	cr_expect_geq(cg_current(memcg), MB(29), "%" PRIu64, cg_current(memcg));
 }
 
-Test(reclaim, says_when_it_did_not, .init = begin, .fini = end, .timeout = 60)
+Test(reclaim, says_when_it_did_not, .init = begin, .fini = end)
 {
 	cr_assert_eq(hoard_fill(hoard, MB(5), GFP_KERNEL), MB(5));
 	cr_assert_eq(pin(memcg, MB(20), GFP_KERNEL, &pinned), MB(20));
@@ -46,7 +46,7 @@ Test(reclaim, says_when_it_did_not, .init = begin, .fini = end, .timeout = 60)
 	cr_expect_eq(mem_cgroup_write(memcg, "memory.reclaim", "0"), 0);
 }
 
-Test(reclaim, of_a_group_without_anything, .init = begin, .fini = end, .timeout = 60)
+Test(reclaim, of_a_group_without_anything, .init = begin, .fini = end)
 {
 	cr_expect_eq(mem_cgroup_write(memcg, "memory.reclaim", "1M"), -EAGAIN);
 	cr_expect_eq(mem_cgroup_write(memcg, "memory.reclaim", "much"), -EINVAL);
@@ -54,7 +54,7 @@ Test(reclaim, of_a_group_without_anything, .init = begin, .fini = end, .timeout 
 }
 
 /* Of siblings each gives in proportion to what it has. */
-Test(reclaim, is_fair, .init = begin, .fini = end, .timeout = 60)
+Test(reclaim, is_fair, .init = begin, .fini = end)
 {
 	static const unsigned int mb[] = {10, 20, 40, 80};
 	struct mem_cgroup *groups[4];
