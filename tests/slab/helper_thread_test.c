@@ -108,7 +108,7 @@ Test(helper_thread, without_a_task)
 
 Test(helper_thread, a_modest_one_leaves_scarce_memory_alone)
 {
-	const struct rlimit limit = {1ul << 40, RLIM_INFINITY};
+	const struct rlimit limit = {1ul << 60, RLIM_INFINITY};
 
 	kfree(kmalloc(100, GFP_KERNEL));
 	helper.modest = true;
