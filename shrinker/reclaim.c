@@ -5,6 +5,7 @@
 #include "accounting/memalloc.h"
 #include "accounting/reclaim_ops.h"
 #include "alloc/pages/page_run.h"
+#include "alloc/slab/heap.h"
 #include "alloc/slab/task.h"
 #include "shrinker/doorbell.h"
 #include "shrinker/pressure.h"
@@ -60,8 +61,10 @@ static bool is_enough(const struct reclaim *reclaim)
 static void settle(const struct reclaim *reclaim)
 {
 	task_settle_stocks();
-	if (reclaim->machine)
+	if (reclaim->machine) {
+		heaps_reap();
 		page_runs_purge_some(SIZE_MAX);
+	}
 }
 
 /* scope->is_enough */

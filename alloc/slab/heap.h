@@ -313,6 +313,12 @@ void slab_event(struct heap *heap, struct slab *slab);
 /* A slab whose remote list is not empty any more; any thread. */
 void heap_push_remote(struct heap *heap, struct slab *slab);
 
+/*
+ * Gives back slabs whose objects were all freed from elsewhere, of heaps whose owners
+ * have not come for them: for who is short of memory now. Any thread, no lock.
+ */
+void heaps_reap(void);
+
 /* If the heap is parked, collects what was freed from elsewhere. Any thread, no lock. */
 void heap_collect_parked(struct heap *heap);
 

@@ -20,6 +20,7 @@
 
 #include "alloc/base/meta.h"
 #include "alloc/slab/heap_slabs.h"
+#include "alloc/slab/remote.h"
 
 static void push_incoming(struct heap *heap, struct sheaf *sheaf)
 {
@@ -68,7 +69,20 @@ bool heap_begin_away(struct heap *heap, struct heap *to)
 	return true;
 }
 
-void heap_collect_incoming(struct heap *heap)
+static void take_back(struct heap *heap, uint64_t entry)
+{
+	heap_take_back(heap, sheaf_slot(heap, entry), sheaf_object(entry));
+}
+
+static void redirect(struct heap *heap, uint64_t entry)
+{
+	(void)heap;
+	remote_push(slab_of(sheaf_object(entry)), sheaf_object(entry));
+}
+
+/* heap->lock. */
+static __always_inline_fn void for_each_incoming(struct heap *heap,
+						 void (*fn)(struct heap *heap, uint64_t entry))
 {
 	struct sheaf *sheaf, *next;
 
@@ -79,12 +93,21 @@ void heap_collect_incoming(struct heap *heap)
 	for (; sheaf; sheaf = next) {
 		next = sheaf->next;
 		for (uint32_t i = 0; i < sheaf->nr; i++)
-			heap_take_back(heap, sheaf_slot(heap, sheaf->objects[i]),
-				       sheaf_object(sheaf->objects[i]));
+			fn(heap, sheaf->objects[i]);
 		atomic_sub(&heap->incoming_objects, sheaf->nr);
 		atomic_sub(&heap->incoming_bytes, sheaf->bytes);
 		meta_free(sheaf, sizeof(*sheaf));
 	}
+}
+
+void heap_collect_incoming(struct heap *heap)
+{
+	for_each_incoming(heap, take_back);
+}
+
+void heap_redirect_incoming(struct heap *heap)
+{
+	for_each_incoming(heap, redirect);
 }
 
 __racy_fn void heap_count_away(const struct heap *heap, int64_t *objects, int64_t *bytes)

@@ -46,6 +46,12 @@ void heap_take_back(struct heap *heap, struct heap_slot *slot, void *object);
 /* Takes in what other heaps have passed on. */
 void heap_collect_incoming(struct heap *heap);
 
+/* The same for any thread: it goes to the slabs' remote lists. cgroup_lock too. */
+void heap_redirect_incoming(struct heap *heap);
+
+/* Gives back a slab none of whose objects is live or on a freelist; any thread. */
+void heap_bury_slab(struct heap *heap, struct slab *slab);
+
 /* Sets right what a fork may have left of heap_free_away(). */
 void heap_recover_away(struct heap *heap);
 

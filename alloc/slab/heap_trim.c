@@ -45,16 +45,21 @@ void heap_trim(struct heap *heap, struct kmem_cache *cache)
 
 /* ---- By any thread ---------------------------------------------------------- */
 
-/* Its objects are on no list, or on such as go with it. heap->lock. */
-static void bury_slab(struct heap *heap, struct slab *slab, void *arg)
+/* Its objects are on no list, or on such as go with it. */
+void heap_bury_slab(struct heap *heap, struct slab *slab)
 {
-	(void)arg;
 	heap_take_off(heap, slab);
 	/* For who counts before the grace period of a SLAB_TYPESAFE_BY_RCU cache. */
 	slab->countdown = 0;
 	slab->reserve = 0;
 	WRITE_ONCE(slab->remote, 0);
 	slab_destroy_apart(slab);
+}
+
+static void bury_slab(struct heap *heap, struct slab *slab, void *arg)
+{
+	(void)arg;
+	heap_bury_slab(heap, slab);
 }
 
 static void bury_kept(struct heap *heap, struct slab *slab, void *arg)

@@ -50,7 +50,8 @@ static __racy_fn uint32_t used_guess(const struct slab *slab)
 	return READ_ONCE(slab->countdown) + READ_ONCE(slab->reserve);
 }
 
-void remote_free(struct slab *slab, void *object)
+/* Returns the heap that may have to be collected for if it is parked, or NULL. */
+static struct heap *push(struct slab *slab, void *object)
 {
 	unsigned int offset = slab->cache->offset;
 	uint64_t word = READ_ONCE(slab->remote);
@@ -61,7 +62,7 @@ void remote_free(struct slab *slab, void *object)
 	do {
 		if (word & REMOTE_OWNERLESS) { /* and so it stays */
 			ownerless_free(slab, word);
-			return;
+			return NULL;
 		}
 		heap = heap_of_slab(slab);
 		emptied = word_count(word) + 1 == used_guess(slab);
@@ -77,9 +78,26 @@ void remote_free(struct slab *slab, void *object)
 		slab->remote_tail = object;
 		heap_push_remote(heap, slab);
 	}
+	return emptied ? heap : NULL;
+}
+
+void remote_free(struct slab *slab, void *object)
+{
+	struct heap *heap = push(slab, object);
+
 	/* The heap may have another group by now; that does no harm. */
-	if (emptied)
+	if (heap)
 		heap_collect_parked(heap);
+}
+
+void remote_push(struct slab *slab, void *object)
+{
+	push(slab, object);
+}
+
+bool remote_is_all(const struct slab *slab)
+{
+	return word_count(load_acquire(&slab->remote)) == slab->nr; /* pairs with push() */
 }
 
 uint32_t remote_collect(struct slab *slab)

@@ -38,6 +38,12 @@
 void remote_free(struct slab *slab, void *object);
 
 /*
+ * The same but for one thing: if the slab's heap is parked, nobody collects for it.
+ * The slab has an owner, and keeps it meanwhile: cgroup_lock, or heap->lock.
+ */
+void remote_push(struct slab *slab, void *object);
+
+/*
  * Takes over what was freed from elsewhere: the objects go to slab->free.
  * Returns how many. The slab was found on heap->remote_slabs; heap->lock.
  */
@@ -49,6 +55,9 @@ uint32_t remote_collect(struct slab *slab);
  * is gone for the caller. heap->lock; another reference of the objcg is held.
  */
 bool remote_disown(struct slab *slab);
+
+/* Whether all objects of the slab are on the remote list. Found as for remote_collect(). */
+bool remote_is_all(const struct slab *slab);
 
 /* Objects on the remote list, or live ones of an ownerless slab. */
 uint32_t remote_count(const struct slab *slab);

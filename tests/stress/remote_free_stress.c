@@ -4,6 +4,8 @@
  * that all share; who puts something there frees what he finds. So nearly every
  * free is from elsewhere, often of a thread or a heap that has gone.
  */
+#include "alloc/base/os.h"
+#include "alloc/slab/heap.h"
 #include "tests/stress/check.h"
 #include "tests/stress/crew.h"
 #include "tests/stress/deadline.h"
@@ -44,9 +46,19 @@ static void free_all(void)
 	parcels_free(places, PLACES);
 }
 
+/* Takes what was freed, before its owner does. */
+static void reap(unsigned int place, struct random *random)
+{
+	(void)place;
+	for (int i = 0; i < 20; i++) {
+		heaps_reap();
+		os_sleep_us(random_below(random, 200));
+	}
+}
+
 int main(int argc, char **argv)
 {
-	static const struct crew crews[] = {{THREADS, life}, {0, NULL}};
+	static const struct crew crews[] = {{THREADS, life}, {1, reap}, {0, NULL}};
 
 	deadline_start(argc, argv);
 	top = mem_cgroup_create(NULL, "top");

@@ -9,6 +9,8 @@
 #include <pthread.h>
 
 #include "accounting/mem_cgroup.h"
+#include "alloc/base/os.h"
+#include "alloc/slab/heap.h"
 #include "tests/stress/check.h"
 #include "tests/stress/crew.h"
 #include "tests/stress/deadline.h"
@@ -152,9 +154,19 @@ static void free_all(void)
 	set_active_memcg(NULL);
 }
 
+/* Takes what was freed, before its owner does. */
+static void reap(unsigned int place, struct random *random)
+{
+	(void)place;
+	for (int i = 0; i < 20; i++) {
+		heaps_reap();
+		os_sleep_us(random_below(random, 200));
+	}
+}
+
 int main(int argc, char **argv)
 {
-	static const struct crew crews[] = {{THREADS, live}, {0, NULL}};
+	static const struct crew crews[] = {{THREADS, live}, {1, reap}, {0, NULL}};
 
 	deadline_start(argc, argv);
 	top = mem_cgroup_create(NULL, "top");
