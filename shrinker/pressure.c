@@ -220,6 +220,20 @@ static void set_high(int64_t room)
 	WRITE_ONCE(root_memcg.memory.record->high, high);
 }
 
+/* Returns whether there is a thread; else it is tried again later. */
+static bool kick(void)
+{
+	if (pressure_kick && pressure_kick())
+		return true;
+	set_high(LONG_STEP_PAGES);
+	return false;
+}
+
+bool pressure_begin(void)
+{
+	return pressure_is_wanted() && kick();
+}
+
 static uint64_t pause_ms(const struct headroom_sample *sample)
 {
 	int64_t ms = sample->wanted ? 0 : sample->room / PAGES_PER_MS;
@@ -283,7 +297,7 @@ int64_t pressure_pages(const struct pollfd *fds, int n)
 	if (!fired && !must && now < next_look)
 		return 0;
 	due = look(now);
-	if (now >= rest_until)
+	if (must || now >= rest_until) /* what helped nobody may help when more is used */
 		pages = due;
 	if (fired)
 		share = pages_of_event(now);
@@ -312,9 +326,8 @@ void pressure_machine_high(gfp_t gfp)
 {
 	uint32_t seen = load_acquire(&rounds);
 
+	set_high(STEP_PAGES); /* not for each page meanwhile, nor within the start of the thread */
 	store_release(&asked, 1u); /* pairs with pressure_pages() */
-	if (!pressure_kick || !pressure_kick())
-		set_high(LONG_STEP_PAGES);
-	else if (gfp & __GFP_DIRECT_RECLAIM)
+	if (kick() && (gfp & __GFP_DIRECT_RECLAIM))
 		os_futex_wait_for(&rounds, seen, WAIT_MS);
 }

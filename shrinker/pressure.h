@@ -32,8 +32,15 @@ void pressure_configure(enum pressure_mode mode, const char *root);
 /* MEMORY_PRESSURE_WATCH and _WRITE, or NULL; by a constructor, with those of the process. */
 void pressure_set_environment(const char *watch, const char *write);
 
-/* Whether a shrinker is reason enough to have the thread look. Any thread. */
+/* Whether the thread, where there is one, shall look. Any thread. */
 bool pressure_is_wanted(void);
+
+/*
+ * There is a shrinker: has the thread started, if it shall look; where it cannot be now,
+ * that is tried again when more is used. Returns whether it looks. Any thread, where an
+ * allocation may be.
+ */
+bool pressure_begin(void);
 
 /*
  * Wakes the thread, or starts it; returns whether there is one. Any thread. Set once by

@@ -7,6 +7,7 @@
 #include "accounting/obj_stock.h"
 #include "alloc/base/os.h"
 #include "alloc/slab/helper_thread.h"
+#include "alloc/slab/task.h"
 #include "shrinker/doorbell.h"
 #include "shrinker/pressure.h"
 #include "shrinker/reclaim.h"
@@ -266,9 +267,20 @@ static struct helper_thread thread = {
 	.has_task = true,
 };
 
+/* Who starts it has a task, of which the last one stops it. */
+static bool start(void)
+{
+	struct heap *heap = task_begin_heap();
+	bool started = heap && !helper_thread_start(&thread);
+
+	if (heap)
+		task_end_heap(heap);
+	return started;
+}
+
 bool reclaim_thread_kick(void)
 {
-	if (helper_thread_start(&thread))
+	if (!helper_thread_is_started(&thread) && !start())
 		return false;
 	doorbell_ring();
 	return true;

@@ -10,7 +10,6 @@
 #include "alloc/base/message.h"
 #include "alloc/base/meta.h"
 #include "alloc/base/os.h"
-#include "alloc/slab/task.h"
 #include "shrinker/pressure.h"
 #include "shrinker/shrinker_info.h"
 
@@ -196,16 +195,8 @@ struct shrinker *shrinker_alloc(unsigned int flags, const char *fmt, ...)
 /* Somebody is to look whether the machine is short of memory, now that this is of use. */
 static void watch_machine(void)
 {
-	struct heap *heap;
-
-	if (likely(READ_ONCE(watched)) || !pressure_is_wanted() || !pressure_kick)
-		return;
-	heap = task_begin_heap(); /* which is needed to start a thread */
-	if (!heap)
-		return;
-	if (pressure_kick()) /* or the next registration tries again */
+	if (unlikely(!READ_ONCE(watched)) && pressure_begin())
 		WRITE_ONCE(watched, true);
-	task_end_heap(heap);
 }
 
 void shrinker_register(struct shrinker *shrinker)

@@ -32,17 +32,6 @@ static void name_process(void)
 	strncpy(counters_header()->program, name, sizeof(counters_header()->program) - 1);
 }
 
-/* It ends with the last thread that has a task, so that there is one before it. */
-static void start_reclaim_thread(void)
-{
-	struct heap *heap = task_begin_heap();
-
-	if (!heap)
-		return;
-	reclaim_thread_kick();
-	task_end_heap(heap);
-}
-
 /* After the handlers of fork, which slab registers at 101, and shrinker at 102. */
 __attribute__((constructor(103))) static void preload_start(void)
 {
@@ -69,7 +58,7 @@ __attribute__((constructor(103))) static void preload_start(void)
 		group_by_comm();
 	pressure_configure(conf.pressure, conf.pressure_root);
 	if (conf.pressure == PRESSURE_ON || conf.control)
-		start_reclaim_thread();
+		reclaim_thread_kick();
 	errno = saved_errno;
 }
 

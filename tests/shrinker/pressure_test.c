@@ -109,6 +109,17 @@ Test(pressure, asks_for_what_is_missing)
 	cr_expect_geq(pressure_timeout_ms(), 40);
 }
 
+/* Who grows the process does not rest either. */
+Test(pressure, that_has_somebody_stop_does_not_rest)
+{
+	start();
+	use(500);
+	cr_expect_eq(later(), PAGES(36));
+	pressure_done(0);
+	pressure_machine_high(0);
+	cr_expect_eq(pressure_pages(NULL, 0), PAGES(36));
+}
+
 /* The longer nothing helps, the longer it is left at that. */
 Test(pressure, rests_when_nothing_helps)
 {
@@ -288,6 +299,26 @@ static void close_high(void)
 {
 	for (int fd = 1000; fd < 1100; fd++)
 		close(fd);
+}
+
+Test(pressure, begins_with_the_first_shrinker)
+{
+	cr_expect(pressure_begin());
+	cr_expect_eq(kicks, 1);
+	cr_expect_eq(high(), COUNTERS_NO_LIMIT);
+	pressure_configure(PRESSURE_OFF, fake_tree());
+	cr_expect(!pressure_begin());
+	cr_expect_eq(kicks, 1);
+}
+
+Test(pressure, begins_later_where_threads_cannot_be_had)
+{
+	has_thread = false;
+	cr_expect(!pressure_begin());
+	cr_expect_eq(high(), usage() + PAGES(64), "when so much more is used");
+	has_thread = true;
+	pressure_machine_high(0);
+	cr_expect_eq(kicks, 2);
 }
 
 /* As daemons do. */
