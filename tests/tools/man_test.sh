@@ -18,7 +18,7 @@ for page in "${pages[@]}"; do
 	man -l "$page" | grep -q '^NAME' || fail "$page: no NAME"
 	# Every page of ours that is referred to exists.
 	for other in $(man -l "$page" | col -b |
-		grep -oE '\b(lib)?cgslab\([137]\)|\b(kmem_cache|kmalloc|mem_cgroup|obj_cgroup)\(3\)'); do
+		grep -oE '\b(lib)?cgslab\([137]\)|\b(kmem_cache|kmalloc|mem_cgroup|obj_cgroup|shrinker)\(3\)'); do
 		file=docs/man/${other%(*}.${other: -2:1}
 		[ -s "$file" ] || fail "$page refers to $other, which is not there"
 	done
