@@ -74,7 +74,7 @@ static inline void lock(struct lock *lock)
 }
 
 /*
- * For the second and later locks of one rank. Only fork does this: it holds
+ * For the second and later locks of one rank. Who does this (docs/locking.md) holds
  * the lock that keeps everybody else from taking two.
  */
 static inline void lock_nested(struct lock *lock)
