@@ -31,7 +31,6 @@ static uint32_t nr_ids;		     /* written under shrinkers_lock, by release */
 static uint32_t nr_registered;	     /* atomic */
 static bool watched;		     /* atomic */
 static struct shrinker_body *unused; /* shrinkers_lock */
-static struct shrinker_body *passed; /* atomic: unused too, since a grace period */
 
 __thread struct shrinker_body *shrinker_running;
 
@@ -84,26 +83,22 @@ static struct shrinker_body *add_body(void)
 /* Low ids first would be denser; those freed last are warmer. shrinkers_lock. */
 static struct shrinker_body *take_body(void)
 {
-	struct shrinker_body *body;
+	struct shrinker_body *body = unused;
 
-	if (!unused)
-		unused = atomic_xchg(&passed, NULL); /* pairs with pass_on() */
-	body = unused;
 	if (!body)
 		return add_body();
 	unused = body->next_free;
 	return body;
 }
 
-/* Nobody who found it alive is about to take its deferred counts for the next one's. */
-static void pass_on(struct rcu_head *rcu)
+/*
+ * At once: were it later, more ids would be in use the faster shrinkers come and go, and
+ * groups have memory for each id that they ever saw. shrinkers_lock.
+ */
+static void give_body(struct shrinker_body *body)
 {
-	struct shrinker_body *body = container_of(rcu, struct shrinker_body, rcu);
-
-	/* No lock: fork waits for callbacks of RCU while it holds ours. */
-	body->next_free = READ_ONCE(passed);
-	while (!cmpxchg_release(&passed, &body->next_free, body))
-		;
+	body->next_free = unused;
+	unused = body;
 }
 
 /* ---- References --------------------------------------------------------- */
@@ -119,7 +114,7 @@ static uint32_t *refs_of(struct shrinker_body *body)
 	return &body->stripes[stripe - 1].refs;
 }
 
-bool shrinker_tryget(struct shrinker_body *body)
+bool shrinker_try_pin(struct shrinker_body *body)
 {
 	uint32_t *word = refs_of(body);
 	uint32_t refs = READ_ONCE(*word);
@@ -129,7 +124,6 @@ bool shrinker_tryget(struct shrinker_body *body)
 			return false;
 		/* Pairs with shrinker_register(); or fails for kill_body(). */
 	} while (!cmpxchg_acquire(word, &refs, refs + SHRINKER_REF));
-	shrinker_running = body;
 	return true;
 }
 
@@ -137,15 +131,28 @@ bool shrinker_tryget(struct shrinker_body *body)
  * From the subtraction on shrinker_free() may return, and its caller may do what
  * he likes; the slot itself is for ever, so the word can still be told to the kernel.
  */
-void shrinker_put(struct shrinker_body *body)
+void shrinker_unpin(struct shrinker_body *body)
 {
 	uint32_t *word = refs_of(body);
 
-	shrinker_running = NULL;
 	/* Pairs with wait_for_callbacks(). */
 	if (unlikely(atomic_sub_acq_rel(word, SHRINKER_REF) ==
 		     (SHRINKER_REGISTERED | SHRINKER_DEAD)))
 		os_futex_wake(word);
+}
+
+bool shrinker_tryget(struct shrinker_body *body)
+{
+	if (!shrinker_try_pin(body))
+		return false;
+	shrinker_running = body;
+	return true;
+}
+
+void shrinker_put(struct shrinker_body *body)
+{
+	shrinker_running = NULL;
+	shrinker_unpin(body);
 }
 
 bool shrinker_is_dead(const struct shrinker_body *body)
@@ -257,11 +264,13 @@ static void begin_wait(struct shrinker_body *body)
 	unlock(&shrinkers_lock);
 }
 
+/* The next may have the id. */
 static void end_wait(struct shrinker_body *body)
 {
 	lock(&shrinkers_lock);
 	body->freer = NULL;
 	body->awaited = false;
+	give_body(body);
 	unlock(&shrinkers_lock);
 }
 
@@ -295,7 +304,6 @@ void shrinker_free(struct shrinker *shrinker)
 	begin_wait(body);
 	wait_for_callbacks(body);
 	end_wait(body);
-	call_rcu(&body->rcu, pass_on);
 }
 
 /* ---- fork --------------------------------------------------------------- */
@@ -320,7 +328,7 @@ static void forget_threads(struct shrinker_body *body)
 	body->freer = NULL;
 	if (body->awaited && body != shrinker_running) {
 		body->awaited = false;
-		call_rcu(&body->rcu, pass_on);
+		give_body(body);
 	}
 }
 

@@ -4,7 +4,7 @@
  * shrinker_free() get along without waiting for each other.
  *
  * A shrinker and its id are one slot of a table, and stay so: the memory is never
- * anything else. A slot passes from one shrinker to the next a grace period after
+ * anything else. A slot passes from one shrinker to the next at the end of
  * shrinker_free(). So a pointer from the table can always be followed; whether there
  * is a shrinker behind it, shrinker_tryget() says.
  */
@@ -46,9 +46,8 @@ struct shrinker_body {
 	char name[SHRINKER_NAME_MAX + 1];
 	struct shrinker_slot slot; /* without SHRINKER_MEMCG_AWARE; atomic */
 
-	/* shrinkers_lock, all but the first. */
-	struct rcu_head rcu;		 /* shrinker_free()'s */
-	struct shrinker_body *next_free; /* dead, after a grace period */
+	/* shrinkers_lock */
+	struct shrinker_body *next_free; /* nobody's */
 	struct shrinker_body *freer;	 /* in whose callback shrinker_free() waits for this */
 	bool awaited;			 /* shrinker_free() waits for callbacks */
 
@@ -75,6 +74,10 @@ struct shrinker_body *shrinker_by_id(uint32_t id);
  */
 bool shrinker_tryget(struct shrinker_body *body);
 void shrinker_put(struct shrinker_body *body);
+
+/* The same for a moment in which no callback is called. */
+bool shrinker_try_pin(struct shrinker_body *body);
+void shrinker_unpin(struct shrinker_body *body);
 
 /*
  * Whether the shrinker was freed. What is not dead keeps its generation until the end of

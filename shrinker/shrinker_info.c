@@ -205,52 +205,54 @@ struct shrinker_info_unit *shrinker_info_next(struct mem_cgroup *memcg, uint32_t
  * comes first the other has read what it wrote, and sees that the group leaves.
  * Whoever takes has it alone.
  */
-static void defer(struct mem_cgroup *memcg, struct shrinker_slot *slot, int id, uint32_t generation,
-		  unsigned long nr)
+void shrinker_defer(struct mem_cgroup *memcg, struct shrinker_slot *slot,
+		    struct shrinker_body *body, unsigned long nr)
 {
 	for (;;) {
-		shrinker_slot_add(slot, generation, nr);
+		shrinker_slot_add(slot, body->generation, nr);
 		/* Pairs with the release in memcg_leave(). */
 		if (likely(!load_acquire(&memcg->leaving)))
 			return;
-		nr = shrinker_slot_take(slot, generation);
+		nr = shrinker_slot_take(slot, body->generation);
 		memcg = memcg->parent;
-		slot = nr ? slot_of(memcg, id) : NULL;
+		slot = nr ? slot_of(memcg, body->shrinker.id) : NULL;
 		if (!slot)
 			return; /* no memory for a number: so be it */
 	}
 }
 
-void shrinker_defer(struct mem_cgroup *memcg, struct shrinker_slot *slot,
-		    struct shrinker_body *body, unsigned long nr)
+/*
+ * The parent gets what is deferred for the present shrinker; before it is registered that is
+ * nothing. It is held, for the word of a slot is the next one's as soon as it has used it.
+ */
+static void reparent_count(struct mem_cgroup *memcg, struct shrinker_slot *slot,
+			   struct shrinker_body *body)
 {
-	defer(memcg, slot, body->shrinker.id, body->generation, nr);
+	struct shrinker_slot *parents;
+	unsigned long nr;
+
+	if (!shrinker_try_pin(body))
+		return;
+	nr = shrinker_slot_take(slot, body->generation);
+	parents = nr ? slot_of(memcg->parent, body->shrinker.id) : NULL;
+	if (parents)
+		shrinker_defer(memcg->parent, parents, body, nr);
+	shrinker_unpin(body);
 }
 
-/*
- * The parent gets what is the present shrinker's. If that dies meanwhile, no other
- * has the id before the end of the read section, so nothing is taken for another's.
- */
 static void reparent_slot(struct mem_cgroup *memcg, struct shrinker_info_unit *unit,
 			  uint32_t offset)
 {
-	int id = (int)(unit->index * SHRINKER_UNIT_IDS + offset);
-	struct shrinker_slot *slot;
+	uint32_t id = unit->index * SHRINKER_UNIT_IDS + offset;
 	struct shrinker_body *body;
-	unsigned long nr;
 
-	if ((uint32_t)id >= shrinker_nr_ids())
+	if (id >= shrinker_nr_ids())
 		return;
+	body = shrinker_by_id(id);
 	rcu_read_lock();
-	body = shrinker_by_id((uint32_t)id);
-	if (!shrinker_is_dead(body)) {
-		nr = shrinker_slot_take(&unit->slots[offset], body->generation);
-		slot = nr ? slot_of(memcg->parent, id) : NULL;
-		if (slot)
-			defer(memcg->parent, slot, id, body->generation, nr);
-		if (load_acquire(&unit->map) & 1u << offset)
-			set_shrinker_bit(memcg->parent, id);
-	}
+	reparent_count(memcg, &unit->slots[offset], body);
+	if (load_acquire(&unit->map) & 1u << offset && !shrinker_is_dead(body))
+		set_shrinker_bit(memcg->parent, (int)id);
 	rcu_read_unlock();
 }
 

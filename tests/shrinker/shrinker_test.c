@@ -60,10 +60,24 @@ Test(shrinker, many)
 		cr_expect_eq(toy_shrink(NULL, 0), 30000);
 		for (int i = 0; i < 3000; i++)
 			toy_end(&toys[i]);
-		rcu_barrier();
 	}
 	cr_expect_not(shrinkers_registered());
 	free(toys);
+}
+
+/* However fast they come and go: groups keep memory for each id that they ever saw. */
+Test(shrinker, ids_pass_on_at_once, .init = make)
+{
+	uint32_t before = shrinker_nr_ids();
+
+	for (int i = 0; i < 10000; i++) {
+		struct shrinker *shrinker = shrinker_alloc(SHRINKER_MEMCG_AWARE, "passing by");
+
+		cr_assert(shrinker);
+		set_shrinker_bit(memcg, shrinker->id);
+		shrinker_free(shrinker);
+	}
+	cr_expect_eq(shrinker_nr_ids(), before + 1);
 }
 
 static unsigned int kicks;
