@@ -26,7 +26,7 @@ struct workload_params {
 
 struct workload {
 	const char *about;
-	const char *modes[4]; /* names for --mode; none where there is only one */
+	const char *modes[8]; /* names for --mode; none where there is only one */
 	struct workload_params defaults;
 	uint64_t (*run)(const struct workload_params *params); /* returns the checksum */
 };
