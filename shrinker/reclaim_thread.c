@@ -29,15 +29,19 @@
 /* Callbacks of the program run on it. */
 #define STACK_SIZE (1ul << 20)
 
+/* ->due: there is nothing to do, and the place is for others. */
+#define NEVER UINT64_MAX
+
 /* By id, which is never used again: a group that goes is not held up. */
 struct work {
-	uint64_t id;	   /* 0: none */
+	uint64_t id;	   /* 0: none so far */
 	int64_t pages;	   /* that allocations ask for; 0: it is above its high */
 	uint64_t due;	   /* os_clock_ms() */
 	uint32_t delay;	   /* ms; 0: the last time it gave something */
 	bool again;	   /* somebody has asked since it was begun */
 	uint64_t asked;	   /* the last ticket of those who wait for it */
 	uint64_t answered; /* all up to this one */
+	uint64_t gave;	   /* the last one for which something was freed */
 };
 
 /* All below: work_lock. */
@@ -65,16 +69,24 @@ static struct work *find_work(uint64_t id)
 	return NULL;
 }
 
-/* That of the group, made if need be; NULL: no place. *@is_new: it was made. */
-static struct work *get_work(const struct mem_cgroup *memcg, bool *is_new)
+static struct work *find_place(void)
+{
+	for (int i = 0; i < NR_WORK; i++)
+		if (works[i].due == NEVER || !works[i].id)
+			return &works[i];
+	return NULL;
+}
+
+/* That of the group, or a place for it; NULL: there is none. work_lock. */
+static struct work *get_work(const struct mem_cgroup *memcg)
 {
 	struct work *work = find_work(memcg->id);
 
-	*is_new = !work;
-	if (!work)
-		work = find_work(0);
-	if (work && *is_new)
-		*work = (struct work){.id = memcg->id, .answered = tickets};
+	if (work)
+		return work;
+	work = find_place();
+	if (work)
+		*work = (struct work){.id = memcg->id, .due = NEVER, .answered = tickets};
 	return work;
 }
 
@@ -126,6 +138,8 @@ static void end_work(struct work *work, const struct work *copy, bool gave, bool
 {
 	lock(&work_lock);
 	work->answered = copy->asked;
+	if (gave)
+		work->gave = copy->asked;
 	work->delay =
 		gave ? 0
 		     : min_t(uint32_t, max_t(uint32_t, 2 * copy->delay, DELAY_MS), DELAY_MAX_MS);
@@ -133,7 +147,7 @@ static void end_work(struct work *work, const struct work *copy, bool gave, bool
 		work->due = os_clock_ms() + work->delay;
 	/* Where nobody allocates, it does not try for ever. */
 	if (!work->again && !work->pages && (!left || work->delay == DELAY_MAX_MS))
-		work->id = 0;
+		work->due = NEVER;
 	unlock(&work_lock);
 	reclaim_thread_step();
 }
@@ -289,14 +303,18 @@ bool reclaim_thread_kick(void)
 void reclaim_thread_high(struct mem_cgroup *memcg)
 {
 	struct work *work;
-	bool is_new;
+	bool is_new = true;
 
 	lock(&work_lock);
-	work = get_work(memcg, &is_new);
-	if (work)
+	work = get_work(memcg);
+	if (work) {
+		is_new = work->due == NEVER;
+		if (is_new)
+			work->due = 0;
 		work->again = true;
-	else
+	} else {
 		overflown = true;
+	}
 	unlock(&work_lock);
 	/* What is there already is seen to when it is due, if there is a thread. */
 	if (is_new || !helper_thread_is_started(&thread))
@@ -320,21 +338,21 @@ static uint64_t ask(const struct mem_cgroup *memcg, int64_t pages)
 {
 	uint64_t ticket = 0;
 	struct work *work;
-	bool is_new;
 
 	lock(&work_lock);
-	work = get_work(memcg, &is_new);
+	work = get_work(memcg);
 	if (work) {
 		ticket = ++tickets;
 		work->asked = ticket;
-		work->pages = max_t(int64_t, work->pages, pages);
+		work->pages = min_t(int64_t, work->pages + pages, PORTION_PAGES);
 		work->due = 0;
 	}
 	unlock(&work_lock);
 	return ticket;
 }
 
-static bool is_answered(const struct mem_cgroup *memcg, uint64_t ticket)
+/* *@gave: something was freed, perhaps for others who ask. */
+static bool is_answered(const struct mem_cgroup *memcg, uint64_t ticket, bool *gave)
 {
 	struct work *work;
 	bool answered;
@@ -342,6 +360,7 @@ static bool is_answered(const struct mem_cgroup *memcg, uint64_t ticket)
 	lock(&work_lock);
 	work = find_work(memcg->id);
 	answered = !work || work->answered >= ticket;
+	*gave = work && work->gave >= ticket;
 	unlock(&work_lock);
 	return answered;
 }
@@ -358,20 +377,25 @@ static uint64_t deadline(void)
 	return os_clock_ms() + (is_stuck ? STUCK_MS : PATIENCE_MS);
 }
 
-/* Until usage is as low as @low, the ticket is answered, or patience ends. */
-static void wait_for_answer(const struct mem_cgroup *memcg, uint64_t ticket, int64_t low)
+/*
+ * Until usage is as low as @low, the ticket is answered, or patience ends. Returns whether
+ * something was freed for it.
+ */
+static bool wait_for_answer(const struct mem_cgroup *memcg, uint64_t ticket, int64_t low)
 {
 	uint64_t now, end = deadline();
+	bool gave;
 
 	for (;;) {
 		uint32_t seen = __atomic_load_n(&steps, __ATOMIC_SEQ_CST);
 
-		if (READ_ONCE(memcg->memory.record->usage) <= low || is_answered(memcg, ticket))
-			return;
+		if (is_answered(memcg, ticket, &gave) ||
+		    READ_ONCE(memcg->memory.record->usage) <= low)
+			return gave;
 		now = os_clock_ms();
 		if (now >= end) {
 			WRITE_ONCE(stuck, stuck_at(seen));
-			return;
+			return false;
 		}
 		os_futex_wait_for(&steps, seen, (unsigned int)(end - now));
 	}
@@ -381,13 +405,14 @@ int64_t reclaim_thread_ask(struct mem_cgroup *memcg, int64_t pages)
 {
 	int64_t start = READ_ONCE(memcg->memory.record->usage);
 	uint64_t ticket = ask(memcg, pages);
+	bool gave;
 
 	if (!ticket || !reclaim_thread_kick())
 		return 0;
 	__atomic_add_fetch(&waiting, 1, __ATOMIC_SEQ_CST); /* pairs with reclaim_thread_step() */
-	wait_for_answer(memcg, ticket, start - pages);
+	gave = wait_for_answer(memcg, ticket, start - pages);
 	atomic_sub(&waiting, 1);
-	return max_t(int64_t, start - READ_ONCE(memcg->memory.record->usage), 0);
+	return max_t(int64_t, start - READ_ONCE(memcg->memory.record->usage), gave);
 }
 
 /* ---- fork ---------------------------------------------------------------------- */

@@ -27,7 +27,7 @@ void reclaim_thread_high(struct mem_cgroup *memcg);
 /*
  * Has it reclaim @pages of @memcg, and waits for that: for a tenth of a second at most,
  * and hardly at all while it is stuck in a callback that others have waited for in vain.
- * Returns by how many pages usage fell meanwhile, 0 if it rose.
+ * Returns by how many pages usage fell meanwhile; 1 if others have had what was freed.
  */
 int64_t reclaim_thread_ask(struct mem_cgroup *memcg, int64_t pages);
 

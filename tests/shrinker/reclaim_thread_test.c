@@ -113,7 +113,7 @@ Test(reclaim_thread, sees_to_all_groups, .init = begin, .fini = end)
 {
 	struct mem_cgroup *groups[GROUPS];
 	struct hoard *hoards[GROUPS];
-	char name[16];
+	char name[24];
 
 	for (int i = 0; i < GROUPS; i++) {
 		snprintf(name, sizeof(name), "group-%d", i);

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #include "tests/shrinker/cg.h"
@@ -103,6 +104,63 @@ Test(limits, max_what_can_be_reclaimed_stays_below, .init = begin, .fini = end)
 	cr_expect_geq(events("max"), 1);
 	cr_expect_eq(events("oom"), 0);
 	cr_expect_leq(cg_read_key(memcg, "memory.peak", NULL), MB(30));
+}
+
+/* Not the kernel's: many at one limit, who all have something, take nothing for an end. */
+#define THREADS 8
+
+static gfp_t many_gfp;
+
+static void *fill_child(void *arg)
+{
+	struct hoard *mine = arg;
+	bool kept = true, granted = true;
+
+	for (int i = 0; i < 80; i++) {
+		granted &= hoard_fill(mine, MB(1) / 4, many_gfp) == MB(1) / 4;
+		kept &= cg_current(memcg) <= MB(16);
+	}
+	return granted && kept ? mine : NULL;
+}
+
+static void fill_from_many(gfp_t gfp)
+{
+	struct mem_cgroup *children[THREADS];
+	struct hoard *hoards[THREADS];
+	pthread_t threads[THREADS];
+	char name[16];
+	void *all;
+
+	many_gfp = gfp;
+	cg_write(memcg, "memory.max", "16M");
+	for (int i = 0; i < THREADS; i++) {
+		snprintf(name, sizeof(name), "child-%d", i % THREADS);
+		children[i] = cg_create(memcg, name);
+		hoards[i] = hoard_create(children[i]);
+	}
+	for (int i = 0; i < THREADS; i++)
+		cr_assert_eq(pthread_create(&threads[i], NULL, fill_child, hoards[i]), 0);
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], &all);
+		cr_expect_not_null(all, "thread %d", i);
+	}
+	cr_expect_eq(events("oom"), 0);
+	cr_expect_geq(cg_current(memcg), MB(12), "%" PRIu64, cg_current(memcg));
+	for (int i = 0; i < THREADS; i++) {
+		hoard_destroy(hoards[i]);
+		cg_destroy(children[i]);
+	}
+}
+
+Test(limits, max_of_many_threads, .init = begin, .fini = end)
+{
+	fill_from_many(GFP_KERNEL);
+}
+
+/* All of it done by the one reclaim thread. */
+Test(limits, max_of_many_threads_in_malloc, .init = begin, .fini = end)
+{
+	fill_from_many(GFP_NOFS);
 }
 
 Test(limits, max_falls, .init = begin, .fini = end)
