@@ -9,14 +9,6 @@ uint32_t control_seen; /* atomic: of header->requests, before ->request was look
 
 static bool running; /* atomic: a thread is in control_run() */
 
-static int reclaim(struct mem_cgroup *memcg, uint64_t pages, gfp_t gfp)
-{
-	if (pages != CONTROL_MEET_LIMITS)
-		return memcg_reclaim_pages(memcg, (int64_t)pages, gfp);
-	memcg_meet_limits(memcg, gfp);
-	return 0;
-}
-
 static void run_request(struct mem_cgroup *memcg, gfp_t gfp)
 {
 	struct counters_record *record = memcg->memory.record;
@@ -30,7 +22,8 @@ static void run_request(struct mem_cgroup *memcg, gfp_t gfp)
 	ticket = request >> CONTROL_TICKET_SHIFT;
 	if (!ticket)
 		return;
-	err = reclaim(memcg, request & CONTROL_VALUE_MASK, gfp);
+	memcg_meet_limits(memcg, gfp); /* which may have been written, too */
+	err = memcg_reclaim_pages(memcg, (int64_t)(request & CONTROL_VALUE_MASK), gfp);
 	/* Pairs with the acquire by who waits for it. */
 	store_release(&record->reply, control_word(ticket, (uint64_t)-err));
 }

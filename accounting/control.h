@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What another process asks for, through the counters: that a group reclaims, or that
- * it meets limits which were written there. A request is one word of the group's
+ * it meets limits that were written there. A request is one word of the group's
  * record, and so is the answer:
  *
  *	63      40 39              0
- *	+---------+----------------+	pages: 0: down to its limits
+ *	+---------+----------------+	pages: 0: down to its limits, and no further
  *	| ticket  | pages or errno |	ticket: of who asks, not 0
  *	+---------+----------------+
  *
  *	who asks			a thread of this process
  *	--------			------------------------
- *	swaps ->request, from 0		sees header->requests go up
+ *	swaps ->request, from 0 pages	sees header->requests go up
  *	header->requests + 1		swaps each ->request with 0
  *	header->doorbell + 1, wakes	reclaims
  *	waits for its ticket		stores ->reply

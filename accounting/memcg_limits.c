@@ -81,8 +81,9 @@ static int set_limit(struct mem_cgroup *memcg, int64_t *limit, uint64_t bytes)
 
 void memcg_meet_limits(struct mem_cgroup *memcg, gfp_t gfp)
 {
+	propagate_protected_usage(&memcg->memory);
 	memcg_drain_stocks(memcg);
-	if (!memcg_may_reclaim(gfp))
+	if (!memcg->parent || !memcg_may_reclaim(gfp)) /* the root's high is the machine's */
 		return;
 	reclaim_to(memcg, &memcg->memory.record->max, gfp, NULL);
 	reclaim_to(memcg, &memcg->memory.record->high, gfp, NULL);

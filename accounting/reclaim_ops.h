@@ -76,7 +76,7 @@ int memcg_reclaim_pages(struct mem_cgroup *memcg, int64_t pages, gfp_t gfp);
 
 /*
  * Until usage is neither above max nor above high, or does not fall; nobody is held up
- * for it. Nothing is held.
+ * for it. For limits and protection that were written to the record. Nothing is held.
  */
 void memcg_meet_limits(struct mem_cgroup *memcg, gfp_t gfp);
 

@@ -141,6 +141,8 @@ static int json_group(struct mem_cgroup *memcg, void *arg)
 	    ",\"waste_bytes\":%" PRIu64,
 	    stat.current, mem_cgroup_peak(memcg), stat.object_bytes + stat.span_bytes, stat.objects,
 	    stat.span_bytes, stat.slab_bytes, stat.waste_bytes);
+	if (mem_cgroup_high(memcg) != MEMCG_MAX)
+		put(out, ",\"high\":%" PRIu64, mem_cgroup_high(memcg));
 	if (mem_cgroup_max(memcg) != MEMCG_MAX)
 		put(out, ",\"max\":%" PRIu64, mem_cgroup_max(memcg));
 	put(out,

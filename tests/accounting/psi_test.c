@@ -334,3 +334,52 @@ Test(psi, a_forked_child_of_a_stalled_thread, .init = make)
 	cr_expect_eq(status, 0);
 	psi_memstall_leave(&outer);
 }
+
+static bool enough;
+
+static void *stall_all_the_time(void *arg)
+{
+	struct psi_stall outer;
+
+	set_active_memcg(arg);
+	while (!READ_ONCE(enough)) {
+		psi_memstall_enter(arg, &outer);
+		psi_memstall_leave(&outer);
+	}
+	set_active_memcg(NULL);
+	return NULL;
+}
+
+/* Forks come amid changes, of a removed group too: nobody is stuck, or stalled for ever. */
+Test(psi, forks_amid_stalls, .init = make)
+{
+	struct mem_cgroup *dead = mem_cgroup_create(memcg, "dead");
+	struct psi_stall outer;
+	pthread_t threads[2];
+
+	cr_assert_eq(pthread_create(&threads[0], NULL, stall_all_the_time, memcg), 0);
+	cr_assert_eq(pthread_create(&threads[1], NULL, stall_all_the_time, child), 0);
+	psi_memstall_enter(dead, &outer);
+	cr_assert_eq(mem_cgroup_rmdir(dead), 0);
+	for (int i = 0; i < 100; i++) {
+		int status;
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			uint64_t total;
+
+			psi_memstall_leave(&outer);
+			total = pressure_of(dead).some.total_us + pressure_of(memcg).some.total_us;
+			os_sleep_us(1000);
+			_exit(pressure_of(dead).some.total_us + pressure_of(memcg).some.total_us !=
+			      total);
+		}
+		cr_assert_eq(waitpid(pid, &status, 0), pid);
+		cr_assert_eq(status, 0);
+	}
+	psi_memstall_leave(&outer);
+	WRITE_ONCE(enough, true);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	mem_cgroup_put(dead);
+}

@@ -208,6 +208,33 @@ static int64_t free_and_ask_again(struct mem_cgroup *of, int64_t pages, gfp_t gf
 	return free_cached(of, pages, gfp);
 }
 
+/* Limits that were written are met with any request. */
+Test(control, limits_are_met_with_a_request, .init = make, .fini = unmake)
+{
+	struct counters_record *record = memcg->memory.record;
+
+	WRITE_ONCE(record->max, 50 * (int64_t)PAGES);
+	ask(memcg, 9, 10 * PAGES);
+	control_run(GFP_KERNEL);
+	expect_reply(9, 0);
+	cr_expect_eq(mem_cgroup_usage(memcg), 40 * BLOCK);
+}
+
+/* Protection that was written counts without another charge. */
+Test(control, protection_is_taken_note_of, .init = make, .fini = unmake)
+{
+	WRITE_ONCE(memcg->memory.record->min, 20 * (int64_t)PAGES);
+	WRITE_ONCE(memcg->memory.record->low, 30 * (int64_t)PAGES);
+	ask(memcg, 9, CONTROL_MEET_LIMITS);
+	control_run(GFP_KERNEL);
+	cr_expect_eq(memcg->memory.parent->children_min_usage, 20 * (int64_t)PAGES);
+	cr_expect_eq(memcg->memory.parent->children_low_usage, 30 * (int64_t)PAGES);
+	mem_cgroup_calculate_protection(mem_cgroup_root(), memcg->parent);
+	mem_cgroup_calculate_protection(mem_cgroup_root(), memcg);
+	cr_expect_eq(mem_cgroup_effective_low(memcg), 30 * (int64_t)PAGES);
+	cr_expect_eq(mem_cgroup_usage(memcg), 64 * BLOCK);
+}
+
 /* What comes while a request is worked on is not forgotten. */
 Test(control, requests_meanwhile, .init = make, .fini = unmake)
 {

@@ -42,6 +42,8 @@ python3 -m json.tool "$tmp/err" > /dev/null || fail "no JSON: $(cat "$tmp/err")"
 status 0 "$cgslab" run --group-by=comm --report=json --max=1G -- python3 -c 'print([1] * 1000000)'
 python3 -m json.tool "$tmp/err" > /dev/null || fail "no JSON: $(cat "$tmp/err")"
 grep -q '"max":1073741824' "$tmp/err" || fail "no limit: $(cat "$tmp/err")"
+status 0 "$cgslab" run --report=json --high=1G -- ls
+grep -q '"high":1073741824' "$tmp/err" || fail "no high: $(cat "$tmp/err")"
 status 0 "$cgslab" run --high=64M --max=1G --throttle --control -- sh -c 'echo $CGSLAB_CONF'
 grep -q 'high:64M,max:1G,throttle:true,control:true,' "$tmp/out" || fail "options: $(cat "$tmp/out")"
 CGSLAB_CONF=confirm_conf:true status 0 "$cgslab" run --high=64M --throttle --control -- true

@@ -65,6 +65,7 @@ work
 [ "$blocks" -le 20 ] && [ "$blocks" -ge 12 ] || fail "$blocks blocks for 20M"
 
 before=$blocks
+succeeds "$cgslab" set $pid cacher/cache memory.low 1M # its request waits, and is no hindrance
 "$cgslab" reclaim $pid /cacher/cache 1M 2> "$tmp/first" &
 first=$!
 sleep 1

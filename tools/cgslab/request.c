@@ -49,10 +49,12 @@ static void ring(struct counters_header *header)
 uint64_t request_send(const struct process_counters *counters, struct counters_record *record,
 		      uint64_t pages)
 {
-	uint64_t ticket = make_ticket(), none = 0;
+	uint64_t ticket = make_ticket(), waiting = READ_ONCE(record->request);
 
-	if (!cmpxchg_acq_rel(&record->request, &none, control_word(ticket, pages)))
-		return 0;
+	do {
+		if (waiting & CONTROL_VALUE_MASK)
+			return 0;
+	} while (!cmpxchg_acq_rel(&record->request, &waiting, control_word(ticket, pages)));
 	ring(counters->header);
 	return ticket;
 }

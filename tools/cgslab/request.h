@@ -6,8 +6,9 @@
 #include "tools/cgslab/process_counters.h"
 
 /*
- * Asks for @pages, or CONTROL_MEET_LIMITS. Returns the ticket, 0 if somebody else's request
- * for the group is still waiting.
+ * Asks for @pages, or CONTROL_MEET_LIMITS, which nobody waits for and every other
+ * request does too. Returns the ticket, 0 if somebody else's request for pages of the group
+ * is still waiting.
  */
 uint64_t request_send(const struct process_counters *counters, struct counters_record *record,
 		      uint64_t pages);

@@ -12,12 +12,11 @@
 static const struct limit {
 	const char *file;
 	size_t field; /* of struct counters_record */
-	bool bounds;  /* usage above it is to go */
 } limits[] = {
-	{"memory.min", offsetof(struct counters_record, min), false},
-	{"memory.low", offsetof(struct counters_record, low), false},
-	{"memory.high", offsetof(struct counters_record, high), true},
-	{"memory.max", offsetof(struct counters_record, max), true},
+	{"memory.min", offsetof(struct counters_record, min)},
+	{"memory.low", offsetof(struct counters_record, low)},
+	{"memory.high", offsetof(struct counters_record, high)},
+	{"memory.max", offsetof(struct counters_record, max)},
 };
 
 struct command {
@@ -79,9 +78,8 @@ static void set_limit(const struct process_counters *counters, struct counters_r
 	uint64_t pages = command->bytes / counters->header->page_size;
 
 	WRITE_ONCE(*limit, (int64_t)min_t(uint64_t, pages, COUNTERS_NO_LIMIT));
-	/* Where another request waits, the next charge meets the limit in any case. */
-	if (command->limit->bounds && READ_ONCE(record->usage) > READ_ONCE(*limit))
-		request_send(counters, record, CONTROL_MEET_LIMITS);
+	/* Where another request waits, that will do. */
+	request_send(counters, record, CONTROL_MEET_LIMITS);
 }
 
 int set_command(int argc, char **argv)
