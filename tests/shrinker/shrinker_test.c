@@ -166,6 +166,41 @@ Test(shrinker, free_waits_for_callbacks, .init = make)
 	pthread_join(thread, NULL);
 }
 
+/*
+ * While one callback does not come to its end, others are registered, called and freed,
+ * maps grow and groups go, that of the callback too; and only its own shrinker waits.
+ */
+Test(shrinker, nobody_waits_for_a_slow_callback, .init = make)
+{
+	struct mem_cgroup *second = mem_cgroup_create(NULL, "second");
+	struct toy many[40] = {{.objects = 0}};
+	pthread_t thread;
+
+	sem_init(&inside, 0, 0);
+	sem_init(&go_on, 0, 0);
+	toy.during = wait_inside;
+	thread = start(shrink_in_thread, memcg);
+	sem_wait(&inside);
+	for (int i = 0; i < 40; i++) {
+		toy_start(&many[i], SHRINKER_MEMCG_AWARE, "one of many");
+		many[i].objects = 1;
+		set_shrinker_bit(memcg, many[i].shrinker->id);
+		set_shrinker_bit(second, many[i].shrinker->id);
+	}
+	cr_expect_eq(toy_shrink(second, 0), 40);
+	for (int i = 0; i < 40; i++)
+		many[i].objects = 1;
+	toy.during = NULL;
+	cr_expect_eq(toy_shrink(memcg, 0), 50, "another thread is in the same callback");
+	for (int i = 0; i < 40; i++)
+		toy_end(&many[i]);
+	cr_expect_eq(mem_cgroup_rmdir(second), 0);
+	cr_expect_eq(mem_cgroup_rmdir(memcg), 0);
+	cr_expect_not(__atomic_load_n(&returned, __ATOMIC_RELAXED), "all that meanwhile");
+	sem_post(&go_on);
+	pthread_join(thread, NULL);
+}
+
 static bool stop; /* atomic */
 
 static void *shrink_on_and_on(void *arg)
