@@ -4,8 +4,9 @@
  * objects are added and taken out, and many reclaim, all at once. No object is
  * lost, and no deferred count.
  */
-#include <pthread.h>
+#include <sched.h>
 
+#include "alloc/base/os.h"
 #include "alloc/slab/task.h"
 #include "shrinker/shrink.h"
 #include "shrinker/shrinker_info.h"
@@ -157,22 +158,130 @@ static void ledgers_end(void)
 	}
 }
 
+/* ---- Posts -------------------------------------------------------------------- */
+
+/*
+ * Groups with room for one object, which is added when the last one was taken, by one
+ * thread. If its bit were lost nobody would ever set it again.
+ */
+#define POSTS	2
+#define LOST_MS 10000
+
+static struct post {
+	struct shrinker *shrinker;
+	struct mem_cgroup *memcg;
+	bool full;		 /* atomic */
+	unsigned long delivered; /* its thread's */
+} posts[POSTS];
+
+static unsigned long count_post(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	struct post *post = shrinker->private_data;
+	bool full = __atomic_load_n(&post->full, __ATOMIC_RELAXED);
+
+	/* Now another may come, between the count and what follows from it. */
+	if (!full && sc->memcg == post->memcg)
+		sched_yield();
+	return full ? 1 : SHRINK_EMPTY;
+}
+
+static unsigned long scan_post(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	struct post *post = shrinker->private_data;
+
+	(void)sc;
+	return __atomic_exchange_n(&post->full, false, __ATOMIC_RELAXED);
+}
+
+/* By the thread of the post: the next shrinker, which may have the id of the last. */
+static void post_register(struct post *post)
+{
+	post->shrinker = shrinker_alloc(SHRINKER_MEMCG_AWARE, "post");
+	CHECK(post->shrinker, "no shrinker");
+	post->shrinker->count_objects = count_post;
+	post->shrinker->scan_objects = scan_post;
+	post->shrinker->private_data = post;
+	shrinker_register(post->shrinker);
+}
+
+static void posts_make(void)
+{
+	for (int i = 0; i < POSTS; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "post%d", i);
+		posts[i].memcg = mem_cgroup_create(NULL, name);
+		CHECK(posts[i].memcg, "no group");
+		post_register(&posts[i]);
+	}
+}
+
+static void collect(struct post *post)
+{
+	struct shrink_scope scope = {
+		.memcg = post->memcg, .gfp = GFP_KERNEL, .share = SHRINK_WHOLE_SHARE};
+
+	shrink_slab_memcg(&scope);
+}
+
+static void collect_posts(unsigned int place, struct random *random)
+{
+	(void)random;
+	for (int i = 0; i < 1000; i++)
+		collect(&posts[place % POSTS]);
+}
+
+static void deliver(unsigned int place, struct random *random)
+{
+	struct post *post = &posts[place];
+
+	for (int i = 0; i < 1000; i++) {
+		uint64_t end = os_clock_ms() + LOST_MS;
+
+		if (random_chance(random, 4)) {
+			shrinker_free(post->shrinker);
+			post_register(post);
+		}
+		__atomic_store_n(&post->full, true, __ATOMIC_RELAXED);
+		set_shrinker_bit(post->memcg, post->shrinker->id);
+		while (__atomic_load_n(&post->full, __ATOMIC_RELAXED)) {
+			CHECK(os_clock_ms() < end, "nobody comes for it");
+			sched_yield();
+			collect(post);
+		}
+		post->delivered++;
+	}
+}
+
+static void posts_end(void)
+{
+	for (int i = 0; i < POSTS; i++) {
+		CHECK(posts[i].delivered, "nothing was delivered");
+		shrinker_free(posts[i].shrinker);
+		CHECK(!mem_cgroup_rmdir(posts[i].memcg), "rmdir");
+		mem_cgroup_put(posts[i].memcg);
+	}
+}
+
 /* ---- All of it ------------------------------------------------------------------ */
 
 static void end(void)
 {
 	ledgers_end();
+	posts_end();
 	caches_end();
 }
 
 int main(int argc, char **argv)
 {
-	static const struct crew crews[] = {{3, reclaim}, {2, change_shrinkers}, {1, change_groups},
-					    {2, use},	  {2, keep_all_books},	 {0, NULL}};
+	static const struct crew crews[] = {
+		{3, reclaim},	     {2, change_shrinkers}, {1, change_groups},	    {2, use},
+		{2, keep_all_books}, {POSTS, deliver},	    {POSTS, collect_posts}, {0, NULL}};
 	uint64_t structs = memcg_nr_structs();
 
 	deadline_start(argc, argv);
 	ledgers_make();
+	posts_make();
 	caches_make();
 	crew_run(crews, quiet_watch);
 	crew_run_once(end);
