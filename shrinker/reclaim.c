@@ -139,11 +139,13 @@ static bool shrink_group(struct reclaim *reclaim, struct mem_cgroup *memcg)
 		freed = shrink_slab_global(scope);
 	scope->share = unprotected_share(reclaim, memcg);
 	freed += shrink_slab_memcg(scope);
-	if (!freed)
-		return false;
-	reclaim->freed = true;
-	settle(reclaim);
-	return is_enough(reclaim);
+	if (freed) {
+		reclaim->freed = true;
+		settle(reclaim);
+	}
+	reclaim_thread_step(freed);
+	/* It was, even if others have charged it since. */
+	return scope->enough || (freed && is_enough(reclaim));
 }
 
 /* ---- Walks ------------------------------------------------------------------ */
@@ -159,10 +161,7 @@ static bool walk(struct reclaim *reclaim)
 	struct mem_cgroup *memcg = NULL;
 
 	while ((memcg = mem_cgroup_iter(reclaim->target, memcg, shared))) {
-		bool enough = shrink_group(reclaim, memcg);
-
-		reclaim_thread_step();
-		if (enough) {
+		if (shrink_group(reclaim, memcg)) {
 			mem_cgroup_iter_break(reclaim->target, memcg);
 			return true;
 		}

@@ -149,7 +149,7 @@ static void end_work(struct work *work, const struct work *copy, bool gave, bool
 	if (!work->again && !work->pages && (!left || work->delay == DELAY_MAX_MS))
 		work->due = NEVER;
 	unlock(&work_lock);
-	reclaim_thread_step();
+	reclaim_thread_step(true);
 }
 
 static void do_work(struct work *work, const struct work *copy)
@@ -323,13 +323,13 @@ void reclaim_thread_high(struct mem_cgroup *memcg)
 
 /* ---- Those who wait for it ------------------------------------------------------- */
 
-void reclaim_thread_step(void)
+void reclaim_thread_step(bool news)
 {
 	if (!is_reclaim_thread)
 		return;
 	/* Both pair with reclaim_thread_ask(): the new step is seen, or who waits for it. */
 	__atomic_add_fetch(&steps, 1, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&waiting, __ATOMIC_SEQ_CST))
+	if (news && __atomic_load_n(&waiting, __ATOMIC_SEQ_CST))
 		os_futex_wake_all(&steps);
 }
 

@@ -31,8 +31,11 @@ void reclaim_thread_high(struct mem_cgroup *memcg);
  */
 int64_t reclaim_thread_ask(struct mem_cgroup *memcg, int64_t pages);
 
-/* Another group was looked at: if the caller is the thread, those who wait look again. */
-void reclaim_thread_step(void);
+/*
+ * Another group was looked at: if the caller is the thread, it is not stuck; and if it has
+ * @news, those who wait look again.
+ */
+void reclaim_thread_step(bool news);
 
 /* fork. */
 void reclaim_thread_fork_prepare(void);

@@ -53,7 +53,7 @@ Test(shrink, small_caches_wait, .init = make)
 	toy.objects = 800;
 	for (int i = 1; i <= 2; i++) {
 		cr_expect_eq(toy_shrink(memcg, 5), 0); /* 800 / 32 * 2 = 50 */
-		cr_expect_eq(toy_deferred(&toy, memcg), 50 * i);
+		cr_expect_eq(toy_deferred(&toy, memcg), 50ul * (unsigned int)i);
 	}
 	cr_expect_eq(toy.scans, 0);
 	/* What was deferred counts by the priority too. */
