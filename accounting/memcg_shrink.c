@@ -18,6 +18,7 @@
 #include <errno.h>
 
 #include "accounting/mem_cgroup.h"
+#include "accounting/reclaim_ops.h"
 #include "alloc/base/os.h"
 
 #define WAITS	1000
@@ -98,7 +99,11 @@ void memcg_shrinks_fork_child(void)
 	struct mem_cgroup *memcg;
 
 	for (memcg = &root_memcg; memcg; memcg = next_of_all(memcg, &root_memcg)) {
-		memcg->shrinking = memcg == shrunk;
+		uint32_t own = memcg == shrunk;
+
+		if (memcg->shrinking != own && reclaim_ops.shrink_lost)
+			reclaim_ops.shrink_lost(memcg);
+		memcg->shrinking = own;
 		memcg->barred = 0;
 	}
 }

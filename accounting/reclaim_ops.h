@@ -39,6 +39,12 @@ struct memcg_reclaim_ops {
 	 */
 	void (*reparent)(struct mem_cgroup *memcg, bool killed);
 
+	/*
+	 * In the child of a fork: a thread between memcg_shrink_begin() and _end() is
+	 * lost. Nothing is held.
+	 */
+	void (*shrink_lost)(struct mem_cgroup *memcg);
+
 	/* The last reference is gone; before the grace period that frees the struct. */
 	void (*release)(struct mem_cgroup *memcg);
 };

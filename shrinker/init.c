@@ -41,6 +41,7 @@ __attribute__((constructor(102))) static void shrinker_init(void)
 	reclaim_init();
 	reclaim_ops.reparent = reparent;
 	reclaim_ops.release = shrinker_info_release;
+	reclaim_ops.shrink_lost = shrinker_info_recover;
 	fork_ops.prepare = fork_prepare;
 	fork_ops.done = fork_done;
 	pthread_atfork(NULL, NULL, fork_child);

@@ -10,6 +10,7 @@
 #include "alloc/base/message.h"
 #include "alloc/base/meta.h"
 #include "alloc/base/os.h"
+#include "alloc/base/rcu.h"
 #include "shrinker/pressure.h"
 #include "shrinker/shrinker_info.h"
 

@@ -14,7 +14,6 @@
 #include <cgslab/shrinker.h>
 
 #include "alloc/base/compiler.h"
-#include "alloc/base/rcu.h"
 #include "shrinker/shrinker_slot.h"
 
 #define SHRINKER_NAME_MAX 47
@@ -79,10 +78,7 @@ void shrinker_put(struct shrinker_body *body);
 bool shrinker_try_pin(struct shrinker_body *body);
 void shrinker_unpin(struct shrinker_body *body);
 
-/*
- * Whether the shrinker was freed. What is not dead keeps its generation until the end of
- * the RCU read section that the caller is in.
- */
+/* Whether the shrinker was freed, and the slot is not the next one's yet. */
 bool shrinker_is_dead(const struct shrinker_body *body);
 
 /* What the calling thread has got and not put: one at a time, or NULL. */

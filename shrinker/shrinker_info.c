@@ -278,6 +278,20 @@ void reparent_shrinker_deferred(struct mem_cgroup *memcg)
 			reparent_slot(memcg, unit, offset);
 }
 
+/* ---- fork --------------------------------------------------------------- */
+
+void shrinker_info_recover(struct mem_cgroup *memcg)
+{
+	uint32_t nr_ids = shrinker_nr_ids();
+	struct shrinker_info_unit *unit;
+	uint32_t index = 0;
+
+	for (; (unit = shrinker_info_next(memcg, index)); index = unit->index + 1)
+		for (uint32_t offset = 0; offset < SHRINKER_UNIT_IDS; offset++)
+			if (unit->index * SHRINKER_UNIT_IDS + offset < nr_ids)
+				set_unit_bit(unit, offset);
+}
+
 /* ---- The end ------------------------------------------------------------ */
 
 static void info_free_units_rcu(struct rcu_head *rcu)

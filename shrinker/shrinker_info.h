@@ -66,6 +66,12 @@ void shrinker_defer(struct mem_cgroup *memcg, struct shrinker_slot *slot,
  */
 void reparent_shrinker_deferred(struct mem_cgroup *memcg);
 
+/*
+ * In the child of a fork: a thread was lost that may have cleared a bit, and not looked
+ * again yet. All bits that the group has memory for are set.
+ */
+void shrinker_info_recover(struct mem_cgroup *memcg);
+
 /* The last reference of the group is gone. */
 void shrinker_info_release(struct mem_cgroup *memcg);
 

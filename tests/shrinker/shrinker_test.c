@@ -684,6 +684,7 @@ Test(shrinker, backs_off_in_its_group, .init = make)
 
 static void free_in_child(void)
 {
+	other.objects = SHRINK_EMPTY;
 	shrinker_free(toy.shrinker);
 	rcu_barrier();
 	toy_start(&toy, SHRINKER_MEMCG_AWARE, "toy");
@@ -706,6 +707,47 @@ Test(shrinker, fork_with_a_callback_elsewhere, .init = make)
 	cr_expect_eq(child_run(fork, free_in_child), 0);
 	sem_post(&go_on);
 	pthread_join(thread, NULL);
+}
+
+/* An object comes when the first look is over, and goes no further than the second. */
+static unsigned long count_and_stay(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	struct toy *self = shrinker->private_data;
+
+	switch (++self->counts) {
+	case 1:
+		self->objects = 10;
+		set_shrinker_bit(sc->memcg, shrinker->id);
+		return SHRINK_EMPTY;
+	case 2:
+		sem_post(&inside);
+		sem_wait(&go_on);
+	}
+	return self->objects;
+}
+
+static void find_all(void)
+{
+	other.objects = SHRINK_EMPTY; /* it is asked, too */
+	CHILD_CHECK(toy_shrink(memcg, 0) == 10);
+	CHILD_CHECK(toy_shrink(memcg, 0) == 0);
+}
+
+/* Who has cleared a bit and is to look again is lost in the child: the object is not. */
+Test(shrinker, fork_between_two_looks, .init = make)
+{
+	pthread_t thread;
+
+	sem_init(&inside, 0, 0);
+	sem_init(&go_on, 0, 0);
+	toy.shrinker->count_objects = count_and_stay;
+	thread = start(shrink_in_thread, memcg);
+	sem_wait(&inside);
+	cr_expect_not(toy_bit(&toy, memcg));
+	cr_expect_eq(child_run(fork, find_all), 0);
+	sem_post(&go_on);
+	pthread_join(thread, NULL);
+	cr_expect_eq(toy.objects, 0);
 }
 
 static int child_status;
