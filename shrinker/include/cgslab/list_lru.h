@@ -136,8 +136,8 @@ enum lru_status {
  * What is to be done with @item, the oldest that the walk has not seen yet. Called
  * with the list locked. It may free, and take locks by trylock: others add and
  * delete with locks of theirs held. What it allocates is not refused, and causes no
- * reclaim. It may not use a list_lru but by the functions below, nor fork, wait
- * for a grace period, or remove a group.
+ * reclaim. As long as the list is locked it may not use a list_lru but by the functions
+ * below, nor fork, wait for a grace period, or remove a group.
  */
 typedef enum lru_status (*list_lru_walk_cb)(struct list_head *item, struct list_lru_one *list,
 					    void *cb_arg);
