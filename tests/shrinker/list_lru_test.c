@@ -399,6 +399,16 @@ Test(list_lru, rmdir_sets_the_bit_of_the_parent, .init = make)
 	EXPECT_WALK(top, 100, 1, 1);
 }
 
+/* Whatever else passes the bits of a group on. */
+Test(list_lru, passing_on_sets_the_bit, .init = make)
+{
+	cr_expect(list_lru_add(&lru, &entries[0]->lru, 0, below));
+	list_lrus_reparent(below, false);
+	cr_expect_eq(list_lru_count_one(&lru, 0, group), 1);
+	cr_expect(toy_bit(&toy, group));
+	expect_gone(below);
+}
+
 /* The parent's bit, for an item that is added for the child: that is the list it is on. */
 Test(list_lru, bit_of_the_list_that_is_used, .init = make)
 {

@@ -381,10 +381,8 @@ static struct object **any_place(struct random *random, struct object **places)
 	return &places[random_below(random, PLACES)];
 }
 
-static void add_some(struct random *random, struct tenant *tenant)
+static void add_for(struct random *random, struct tenant *tenant, struct mem_cgroup *memcg)
 {
-	struct mem_cgroup *memcg = any_group(random, tenant);
-
 	errno = 0;
 	set_active_memcg(memcg);
 	if (errno)
@@ -396,6 +394,28 @@ static void add_some(struct random *random, struct tenant *tenant)
 			exchange(any_place(random, tenant->places), object, &tenant->live);
 	}
 	set_active_memcg(NULL);
+}
+
+/* A group that goes while others use what is in it. */
+static void add_in_passing(struct random *random, struct tenant *tenant)
+{
+	struct mem_cgroup *memcg;
+	char name[32];
+
+	snprintf(name, sizeof(name), "p%lu", (unsigned long)pattern_owner());
+	memcg = mem_cgroup_create(tenant->memcg, name);
+	CHECK(memcg, "no group: errno %d", errno);
+	add_for(random, tenant, memcg);
+	CHECK(!mem_cgroup_rmdir(memcg), "rmdir");
+	mem_cgroup_put(memcg);
+}
+
+static void add_some(struct random *random, struct tenant *tenant)
+{
+	if (random_chance(random, 2))
+		add_in_passing(random, tenant);
+	else
+		add_for(random, tenant, any_group(random, tenant));
 }
 
 static void use(unsigned int place, struct random *random)
