@@ -67,6 +67,7 @@ struct mem_cgroup {
 
 	/* RCU: which shrinkers may have objects of the group; the layer above's. */
 	struct shrinker_info *shrinker_info;
+	uint64_t shrinker_units; /* atomic: where in it to look; see shrinker_info.h */
 
 	/* cgroup_lock; the numbers are also read bare. */
 	uint32_t nr_children;	       /* online */

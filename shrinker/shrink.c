@@ -155,23 +155,24 @@ static bool may_call(const struct shrink_scope *scope)
  * if his bit was what is cleared. (That id and bit were found in one read section
  * would not help: no grace period waits for who came after the end.)
  */
-static void clear_dead_bit(struct shrinker_body *body, struct shrinker_info_unit *unit,
-			   uint32_t offset)
+static void clear_dead_bit(struct shrinker_body *body, struct mem_cgroup *memcg,
+			   struct shrinker_info_unit *unit, uint32_t offset)
 {
-	clear_unit_bit(unit, offset); /* pairs with set_shrinker_bit() */
+	clear_unit_bit(memcg, unit, offset); /* pairs with set_shrinker_bit() */
 	if (!shrinker_is_dead(body))
-		set_unit_bit(unit, offset);
+		set_unit_bit(memcg, unit, offset);
 }
 
 /* A shrinker that has a bit, held; or NULL: it is dead, or not registered yet. */
-static struct shrinker_body *get_by_bit(struct shrinker_info_unit *unit, uint32_t offset)
+static struct shrinker_body *get_by_bit(struct mem_cgroup *memcg, struct shrinker_info_unit *unit,
+					uint32_t offset)
 {
 	struct shrinker_body *body = shrinker_by_id(unit->index * SHRINKER_UNIT_IDS + offset);
 
 	if (shrinker_tryget(body))
 		return body;
 	if (shrinker_is_dead(body))
-		clear_dead_bit(body, unit, offset);
+		clear_dead_bit(body, memcg, unit, offset);
 	return NULL;
 }
 
@@ -186,11 +187,11 @@ static unsigned long shrink_group(const struct job *job, struct shrinker_info_un
 
 	if (freed != SHRINK_EMPTY)
 		return freed;
-	clear_unit_bit(unit, offset); /* pairs with set_shrinker_bit() */
+	clear_unit_bit(job->memcg, unit, offset); /* pairs with set_shrinker_bit() */
 	freed = do_shrink_slab(job);
 	if (freed == SHRINK_EMPTY)
 		return 0;
-	set_unit_bit(unit, offset);
+	set_unit_bit(job->memcg, unit, offset);
 	return freed;
 }
 
@@ -201,7 +202,7 @@ static unsigned long shrink_group(const struct job *job, struct shrinker_info_un
 static unsigned long shrink_bit(struct shrink_scope *scope, struct shrinker_info_unit *unit,
 				uint32_t offset)
 {
-	struct shrinker_body *body = get_by_bit(unit, offset);
+	struct shrinker_body *body = get_by_bit(scope->memcg, unit, offset);
 	struct shrinker_slot *slot = &unit->slots[offset];
 	const struct job job = {body, slot, scope, scope->memcg};
 	unsigned long freed = 0;
@@ -236,7 +237,7 @@ unsigned long shrink_slab_memcg(struct shrink_scope *scope)
 	if (!may_call(scope) || !load_acquire(&scope->memcg->online))
 		return 0;
 	/* However the info grows meanwhile, the units stay: the caller holds the group. */
-	for (; (unit = shrinker_info_next(scope->memcg, index)) && !scope->enough;
+	for (; (unit = shrinker_info_next_set(scope->memcg, index)) && !scope->enough;
 	     index = unit->index + 1)
 		freed += shrink_unit(scope, unit);
 	return freed;

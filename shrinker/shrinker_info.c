@@ -143,19 +143,48 @@ int shrinker_info_reserve(struct mem_cgroup *memcg, int shrinker_id)
 
 /* ---- Bits --------------------------------------------------------------- */
 
-/*
- * Both change the one word, so one comes after the other: if the setting is first, the
- * clearing has read what it wrote, and the count after that finds the object that
- * was added before; if it is second, the bit stays.
- */
-void set_unit_bit(struct shrinker_info_unit *unit, uint32_t offset)
+#define LAST_UNITS 63u /* of memcg->shrinker_units: that and all after it */
+
+static uint64_t units_bit(const struct shrinker_info_unit *unit)
 {
-	__atomic_fetch_or(&unit->map, 1u << offset, __ATOMIC_ACQ_REL);
+	return 1ul << min_t(uint32_t, unit->index, LAST_UNITS);
 }
 
-void clear_unit_bit(struct shrinker_info_unit *unit, uint32_t offset)
+/*
+ * Setting and clearing change the one word, unit->map, so one comes after the other: if
+ * the setting is first, the clearing has read what it wrote, and the count after that
+ * finds the object that was added before; if it is second, the bit stays.
+ *
+ * Which units have bits is another word. All is seq_cst, so of two that meet, one sees
+ * the other:
+ *
+ *	set_unit_bit()			clear_unit_bit()
+ *	------------------------	------------------------
+ *	set the bit in the map		the map has become empty:
+ *	the unit has none:		clear the unit's
+ *		set it			the map is not empty:
+ *						set it again
+ */
+void set_unit_bit(struct mem_cgroup *memcg, struct shrinker_info_unit *unit, uint32_t offset)
 {
-	__atomic_fetch_and(&unit->map, ~(1u << offset), __ATOMIC_ACQ_REL);
+	uint64_t bit = units_bit(unit);
+
+	__atomic_fetch_or(&unit->map, 1u << offset, __ATOMIC_SEQ_CST);
+	if (!(__atomic_load_n(&memcg->shrinker_units, __ATOMIC_SEQ_CST) & bit))
+		__atomic_fetch_or(&memcg->shrinker_units, bit, __ATOMIC_SEQ_CST);
+}
+
+void clear_unit_bit(struct mem_cgroup *memcg, struct shrinker_info_unit *unit, uint32_t offset)
+{
+	uint64_t bit = units_bit(unit);
+
+	if (__atomic_and_fetch(&unit->map, ~(1u << offset), __ATOMIC_SEQ_CST))
+		return;
+	if (unit->index >= LAST_UNITS)
+		return;
+	__atomic_fetch_and(&memcg->shrinker_units, ~bit, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&unit->map, __ATOMIC_SEQ_CST))
+		__atomic_fetch_or(&memcg->shrinker_units, bit, __ATOMIC_SEQ_CST);
 }
 
 void set_shrinker_bit(struct mem_cgroup *memcg, int shrinker_id)
@@ -168,7 +197,7 @@ void set_shrinker_bit(struct mem_cgroup *memcg, int shrinker_id)
 	unit = unit_of(memcg, shrinker_id);
 	/* Pairs with the clearing in shrink_group(). */
 	if (likely(unit))
-		set_unit_bit(unit, (uint32_t)shrinker_id % SHRINKER_UNIT_IDS);
+		set_unit_bit(memcg, unit, (uint32_t)shrinker_id % SHRINKER_UNIT_IDS);
 	rcu_read_unlock();
 }
 
@@ -187,6 +216,17 @@ struct shrinker_info_unit *shrinker_info_next(struct mem_cgroup *memcg, uint32_t
 	}
 	rcu_read_unlock();
 	return unit;
+}
+
+struct shrinker_info_unit *shrinker_info_next_set(struct mem_cgroup *memcg, uint32_t index)
+{
+	/* Pairs with set_unit_bit(), of a unit that was published before. */
+	uint64_t units = load_acquire(&memcg->shrinker_units);
+
+	units &= ~0ul << min_t(uint32_t, index, LAST_UNITS);
+	if (!units)
+		return NULL;
+	return shrinker_info_next(memcg, max_t(uint32_t, index, (uint32_t)__builtin_ctzl(units)));
 }
 
 /* ---- Deferred counts ---------------------------------------------------- */
@@ -289,7 +329,7 @@ void shrinker_info_recover(struct mem_cgroup *memcg)
 	for (; (unit = shrinker_info_next(memcg, index)); index = unit->index + 1)
 		for (uint32_t offset = 0; offset < SHRINKER_UNIT_IDS; offset++)
 			if (unit->index * SHRINKER_UNIT_IDS + offset < nr_ids)
-				set_unit_bit(unit, offset);
+				set_unit_bit(memcg, unit, offset);
 }
 
 /* ---- The end ------------------------------------------------------------ */

@@ -9,6 +9,10 @@
  * the old and one more takes its place. Units stay where they are, so a bit that
  * is set or a count that is deferred meanwhile lands in the new info too.
  *
+ * memcg->shrinker_units says which units have bits, so that walks need not look at the
+ * others: those in which there were some once. It has a bit for each of the first 63
+ * units; the last is for all from there on, and stays once it is set.
+ *
  *   memcg->shrinker_info  RCU; changed by compare-and-swap
  *   an info		   a grace period after it was replaced
  *   a unit		   as long as the group has references, and a grace period
@@ -22,7 +26,7 @@
 #define SHRINKER_UNIT_IDS 16
 
 struct shrinker_info_unit {
-	uint32_t map;	/* atomic; pairs of set_shrinker_bit() and shrink_group() */
+	uint32_t map;	/* atomic; pairs of set_unit_bit() and clear_unit_bit() */
 	uint32_t index; /* const: ids from index * SHRINKER_UNIT_IDS on */
 	struct shrinker_slot slots[SHRINKER_UNIT_IDS];
 };
@@ -43,14 +47,18 @@ struct shrinker_info {
  */
 struct shrinker_info_unit *shrinker_info_next(struct mem_cgroup *memcg, uint32_t index);
 
+/* The same, but one that may have bits. */
+struct shrinker_info_unit *shrinker_info_next_set(struct mem_cgroup *memcg, uint32_t index);
+
 /*
  * Memory for the bit of that id, so that set_shrinker_bit() needs none. Returns 0 or
  * -ENOMEM. Reference or RCU, as there.
  */
 int shrinker_info_reserve(struct mem_cgroup *memcg, int shrinker_id);
 
-void set_unit_bit(struct shrinker_info_unit *unit, uint32_t offset);
-void clear_unit_bit(struct shrinker_info_unit *unit, uint32_t offset);
+/* @unit is of @memcg, and @offset below SHRINKER_UNIT_IDS. */
+void set_unit_bit(struct mem_cgroup *memcg, struct shrinker_info_unit *unit, uint32_t offset);
+void clear_unit_bit(struct mem_cgroup *memcg, struct shrinker_info_unit *unit, uint32_t offset);
 
 /*
  * Objects of @body, which the caller holds, that are to be scanned next time: to be

@@ -130,16 +130,81 @@ Test(info, memory_comes_back, .init = make)
 	cr_expect_leq(meta_used(), used);
 }
 
+/* ---- Where to look --------------------------------------------------------- */
+
+/* A walk is as long as there are bits, not as there were. */
+Test(info, units_without_bits_are_passed_over, .init = make)
+{
+	for (int i = 0; i < TOYS; i++) {
+		toys[i].objects = SHRINK_EMPTY;
+		set_shrinker_bit(memcg, toys[i].shrinker->id);
+	}
+	cr_expect_eq(memcg->shrinker_units, 0xf);
+	toys[1].objects = toys[TOYS - 1].objects = 10;
+	cr_expect_eq(toy_shrink(memcg, 0), 20);
+	cr_expect_eq(memcg->shrinker_units, 0x9);
+	toys[1].objects = toys[TOYS - 1].objects = SHRINK_EMPTY;
+	cr_expect_eq(toy_shrink(memcg, 0), 0);
+	cr_expect_eq(memcg->shrinker_units, 0);
+	cr_expect_null(shrinker_info_next_set(memcg, 0));
+
+	toys[40].objects = 10;
+	cr_expect_eq(toy_shrink(memcg, 0), 0, "it has not been told");
+	set_shrinker_bit(memcg, toys[40].shrinker->id);
+	cr_expect_eq(shrinker_info_next_set(memcg, 0)->index, 40 / SHRINKER_UNIT_IDS);
+	cr_expect_eq(toy_shrink(memcg, 0), 10);
+}
+
+/* An object that comes while the last bit of the unit is being cleared. */
+static void add_at_second_count(struct toy *toy, struct shrink_control *sc)
+{
+	(void)sc;
+	if (toy->counts == 2)
+		toy->objects = 10;
+}
+
+Test(info, the_second_look_sets_it_again, .init = make)
+{
+	toys[20].objects = SHRINK_EMPTY;
+	toys[20].counting = add_at_second_count;
+	set_shrinker_bit(memcg, toys[20].shrinker->id);
+	cr_expect_eq(toy_shrink(memcg, 0), 10);
+	cr_expect(toy_bit(&toys[20], memcg));
+	cr_expect_eq(memcg->shrinker_units, 1ul << 20 / SHRINKER_UNIT_IDS);
+}
+
+/* The word has a bit for all that it has no bits for. */
+Test(info, more_units_than_bits)
+{
+	static struct toy many[1200];
+
+	memcg = mem_cgroup_create(NULL, "group");
+	for (int i = 0; i < 1200; i++) {
+		toy_start(&many[i], SHRINKER_MEMCG_AWARE, "one of many");
+		many[i].objects = SHRINK_EMPTY;
+	}
+	for (int i = 990; i < 1200; i++)
+		set_shrinker_bit(memcg, many[i].shrinker->id);
+	many[1000].objects = many[1007].objects = many[1008].objects = many[1100].objects =
+		many[1199].objects = 1;
+	cr_expect_eq(toy_shrink(memcg, 0), 5);
+	cr_expect_eq(toy_shrink(memcg, 0), 0, "they count 0, and keep their bits");
+	many[1100].objects = 3;
+	cr_expect_eq(toy_shrink(memcg, 0), 3);
+	many[1101].objects = 4;
+	set_shrinker_bit(memcg, many[1101].shrinker->id);
+	cr_expect_eq(toy_shrink(memcg, 0), 4);
+}
+
 /* ---- Ids that pass on ------------------------------------------------------- */
 
-/* The next with the id of @toy; it may take some until the grace period is over. */
+/* The next with the id of @toy. */
 static void replace(struct toy *toy)
 {
 	int id = toy->shrinker->id;
 	struct toy next = {.objects = 100};
 
 	toy_end(toy);
-	rcu_barrier();
 	toy_start(&next, SHRINKER_MEMCG_AWARE, "next");
 	cr_assert_eq(next.shrinker->id, id);
 	*toy = next;
