@@ -15,8 +15,9 @@
 /* Nobody fills memory faster than so many pages a millisecond: 1 GiB a second. */
 #define PAGES_PER_MS ((1l << 30) / PAGE_SIZE / 1000)
 
-/* Between two looks. */
-#define LEAST_MS 50
+/* Between two looks; the process may have been at work since the last, or not. */
+#define LEAST_MS 10
+#define IDLE_MS	 50
 #define MOST_MS	 5000
 
 /* os_clock_ms() may be late by this. */
@@ -39,8 +40,11 @@
 /* Where the thread cannot be started: when it is tried again. */
 #define LONG_STEP_PAGES ((64l << 20) >> PAGE_SHIFT)
 
-/* A charge waits for the thread. */
-#define WAIT_MS 100
+/* A charge waits for the thread so long; and so long once that got nowhere for some time. */
+#define WAIT_MS	 100
+#define STUCK_MS 10
+#define VAIN_MS	 500
+#define NEVER	 UINT32_MAX
 
 /*
  * An event says not how much is missing. So it is 1/32 of what the process uses,
@@ -58,14 +62,19 @@ static struct pressure_environment environment; /* const after read_environment(
 static uint32_t asked;	/* atomic: pressure_machine_high() wants a look */
 static uint32_t rounds; /* atomic: looks after which nothing, or nothing more, was to be done */
 
+/* Atomic: the value of rounds while which somebody has waited in vain, and since when. */
+static uint32_t vain = NEVER;
+static uint64_t vain_since;
+
 /* All else: the thread, or pressure_fork_child(). */
-static bool started;
+static bool started;				      /* atomic, for others to read */
 static struct kept_file cgroup_file = KEPT_FILE_NONE; /* /proc/self/cgroup */
 static char cgroups[PATH_MAX + 1024];		      /* what it said */
 static struct headroom headroom;
 static struct pressure_watch watch = {.file = KEPT_FILE_NONE};
 static uint64_t opened_at, next_look, rest_until, last_event; /* os_clock_ms() */
 static bool lost;					      /* a file that the last look wanted */
+static int64_t last_usage;				      /* at the last look */
 static int64_t due;	   /* pages that the last look found wanting */
 static unsigned int rests; /* rounds in a row that gave nothing */
 static unsigned int event_shift = FIRST_SHIFT;
@@ -175,7 +184,7 @@ int pressure_start(void)
 		return -ENOENT;
 	if (!started)
 		open_all(os_clock_ms());
-	started = true;
+	WRITE_ONCE(started, true);
 	return 0;
 }
 
@@ -183,7 +192,8 @@ void pressure_fork_child(void)
 {
 	if (started)
 		close_all();
-	started = false;
+	WRITE_ONCE(started, false);
+	vain = NEVER;
 	rests = 0;
 	rest_until = next_look = 0;
 }
@@ -238,8 +248,10 @@ static uint64_t pause_ms(const struct headroom_sample *sample)
 {
 	int64_t ms = sample->wanted ? 0 : sample->room / PAGES_PER_MS;
 	int64_t most = sample->lost ? LOST_MS : MOST_MS;
+	int64_t now = usage(), least = now == last_usage ? IDLE_MS : LEAST_MS;
 
-	return (uint64_t)max_t(int64_t, LEAST_MS, min_t(int64_t, ms, most));
+	last_usage = now;
+	return (uint64_t)max_t(int64_t, least, min_t(int64_t, ms, most));
 }
 
 /* Returns the pages that are missing for the levels that are short. */
@@ -304,6 +316,8 @@ int64_t pressure_pages(const struct pollfd *fds, int n)
 	pages = max_t(int64_t, pages, share);
 	if (!pages)
 		round_is_over();
+	else if (due)
+		set_high(-usage()); /* who charges waits: objects that go free no page at once */
 	return pages;
 }
 
@@ -311,6 +325,8 @@ void pressure_done(int64_t freed)
 {
 	uint64_t now = os_clock_ms();
 
+	if (due)
+		set_high(STEP_PAGES); /* until the next look */
 	if (freed >= max_t(int64_t, due / FRUIT_SHARE, 1)) {
 		rests = 0;
 		if (due)
@@ -322,12 +338,40 @@ void pressure_done(int64_t freed)
 	round_is_over();
 }
 
+/* How long to wait for the round that was not over when rounds was @seen. */
+static unsigned int patience(uint32_t seen)
+{
+	bool in_vain = READ_ONCE(vain) == seen && os_clock_ms() - READ_ONCE(vain_since) >= VAIN_MS;
+
+	return in_vain ? STUCK_MS : WAIT_MS;
+}
+
+/*
+ * What the callbacks wait for may be what the caller holds: where some have waited in
+ * vain for long, the others do not. It may also be that the thread gets no CPU.
+ */
+static void wait_for_round(uint32_t seen)
+{
+	int64_t before = usage();
+
+	os_futex_wait_for(&rounds, seen, patience(seen));
+	if (load_acquire(&rounds) != seen)
+		return;
+	if (usage() < before) {
+		WRITE_ONCE(vain, NEVER);
+	} else if (READ_ONCE(vain) != seen) {
+		WRITE_ONCE(vain_since, os_clock_ms());
+		WRITE_ONCE(vain, seen);
+	}
+}
+
 void pressure_machine_high(gfp_t gfp)
 {
 	uint32_t seen = load_acquire(&rounds);
 
-	set_high(STEP_PAGES); /* not for each page meanwhile, nor within the start of the thread */
-	store_release(&asked, 1u); /* pairs with pressure_pages() */
+	if (!READ_ONCE(started))
+		set_high(STEP_PAGES); /* what starts the thread allocates */
+	store_release(&asked, 1u);    /* pairs with pressure_pages() */
 	if (kick() && (gfp & __GFP_DIRECT_RECLAIM))
-		os_futex_wait_for(&rounds, seen, WAIT_MS);
+		wait_for_round(seen);
 }

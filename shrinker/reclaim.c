@@ -19,6 +19,7 @@ struct reclaim {
 	struct mem_cgroup *target;
 	int64_t goal;	 /* pages */
 	int64_t start;	 /* amount() before */
+	int64_t settled; /* machine: usage when pages were last given back */
 	bool machine;	 /* what counts is memory of the machine, not charges */
 	bool whole;	 /* walks of its own: every group is visited in each */
 	bool low;	 /* what memory.low protects is taken too */
@@ -57,14 +58,25 @@ static bool is_enough(const struct reclaim *reclaim)
 	return gained(reclaim) >= reclaim->goal;
 }
 
+static int64_t usage_of_all(void)
+{
+	return READ_ONCE(root_memcg.memory.record->usage);
+}
+
+/* Pages of objects that are gone, to the machine. Looks at each slab where some are. */
+static void give_back_pages(struct reclaim *reclaim)
+{
+	heaps_reap();
+	page_runs_purge_some(SIZE_MAX);
+	reclaim->settled = usage_of_all();
+}
+
 /* What callbacks have freed becomes free for others. */
-static void settle(const struct reclaim *reclaim)
+static void settle(struct reclaim *reclaim)
 {
 	task_settle_stocks();
-	if (reclaim->machine) {
-		heaps_reap();
-		page_runs_purge_some(SIZE_MAX);
-	}
+	if (reclaim->machine && reclaim->settled - usage_of_all() >= reclaim->goal / 4)
+		give_back_pages(reclaim);
 }
 
 /* scope->is_enough */
@@ -166,7 +178,10 @@ static bool walk(struct reclaim *reclaim)
 			return true;
 		}
 	}
-	return false;
+	if (!reclaim->machine)
+		return false;
+	give_back_pages(reclaim);
+	return is_enough(reclaim);
 }
 
 /* Returns whether there is enough, or at least progress. */
@@ -213,6 +228,7 @@ static int64_t run_in_callbacks(struct reclaim *reclaim)
 	int64_t pages;
 
 	reclaim->start = amount(reclaim);
+	reclaim->settled = usage_of_all();
 	if (!task_begin_callbacks(&scope))
 		return 0;
 	wants_spare_pages = reclaim->target == &root_memcg;

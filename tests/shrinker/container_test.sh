@@ -68,9 +68,9 @@ lived() {
 }
 
 in_a_folder() {
-	expect 137 "$watch" "$work/root" $((limit_mib << 20)) "$cache" $fill_mib 2
+	expect 137 "$watch" "$work/root" $((limit_mib << 20)) "$cache" $fill_mib 1 2
 	expect 0 "$watch" "$work/root" $((limit_mib << 20)) env LD_PRELOAD="$library" \
-		CGSLAB_CONF=verify:true,pressure_root:"$work/root" "$cache" $fill_mib 2
+		CGSLAB_CONF=verify:true,pressure_root:"$work/root" "$cache" $fill_mib 1 2
 	lived
 }
 
