@@ -17,8 +17,11 @@ static size_t info_size(uint32_t nr)
 /* The place of the first unit that is not below @index. */
 static uint32_t info_search(const struct shrinker_info *info, uint32_t index)
 {
-	uint32_t low = 0, high = info->nr;
+	uint32_t low = 0, high = min_t(uint32_t, info->nr, index);
 
+	/* They rise, so it is not behind @index; and there if all before it exist. */
+	if (index < info->nr && info->units[index].index == index)
+		return index;
 	while (low < high) {
 		uint32_t middle = (low + high) / 2;
 
