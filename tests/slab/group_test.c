@@ -356,7 +356,8 @@ static void *free_strays(void *arg)
 	for (int i = 0; i < STRAYS; i++) {
 		for (size_t g = 0; g < ARRAY_SIZE(strays_of); g++) {
 			kfree(strays[g][i]);
-			cr_expect_eq(live_bytes(strays_of[g]), 1024 * (STRAYS - 1 - i));
+			cr_expect_eq(live_bytes(strays_of[g]),
+				     1024ul * (unsigned int)(STRAYS - 1 - i));
 		}
 	}
 	return arg;
