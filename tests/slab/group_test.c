@@ -526,6 +526,37 @@ static void *end_late(void *arg)
 	return arg;
 }
 
+#define NEWCOMERS 200 /* more than liburcu has room for at first */
+
+static pthread_barrier_t newcomers;
+
+/* Returns the errno of a thread whose first call it is. */
+static void *come_in(void *arg)
+{
+	int err;
+
+	errno = 0;
+	set_active_memcg(arg);
+	err = errno;
+	pthread_barrier_wait(&newcomers);
+	return (void *)(intptr_t)err;
+}
+
+Test(group, entering_keeps_errno, .init = make)
+{
+	pthread_t threads[NEWCOMERS];
+	void *err;
+
+	cr_assert(!pthread_barrier_init(&newcomers, NULL, NEWCOMERS));
+	for (int i = 0; i < NEWCOMERS; i++)
+		cr_assert(!pthread_create(&threads[i], NULL, come_in, a));
+	for (int i = 0; i < NEWCOMERS; i++) {
+		cr_assert(!pthread_join(threads[i], &err));
+		cr_expect_null(err, "errno %d", (int)(intptr_t)err);
+	}
+	pthread_barrier_destroy(&newcomers);
+}
+
 Test(group, work_after_the_end_leaves_nothing, .init = make)
 {
 	struct mem_cgroup *process = mem_cgroup_current();
