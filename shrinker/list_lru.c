@@ -205,6 +205,11 @@ void list_lru_isolate_move(struct list_lru_one *one, struct list_head *item, str
 	list_add(item, head);
 }
 
+struct list_head *list_lru_items(struct list_lru_one *one)
+{
+	return &locked_list(one)->items;
+}
+
 void list_lru_unlock(struct list_lru_one *one)
 {
 	unlock(&locked_list(one)->lock);
@@ -371,6 +376,12 @@ static void drop(struct lru_list *list)
 	unlock(&list->lock);
 }
 
+/* The group whose item that is. */
+static struct mem_cgroup *group_of(const struct list_lru_table *table, struct list_head *item)
+{
+	return table->group_of ? table->group_of(item) : mem_cgroup_from_obj(item);
+}
+
 /* The same where there is no list of the group: they are on one above. */
 static void drop_above(struct list_lru_table *table, struct mem_cgroup *memcg)
 {
@@ -380,7 +391,7 @@ static void drop_above(struct list_lru_table *table, struct mem_cgroup *memcg)
 
 	for (item = list->items.next; item != &list->items; item = next) {
 		next = item->next;
-		if (mem_cgroup_from_obj(item) == memcg)
+		if (group_of(table, item) == memcg)
 			remove_one(list, item);
 	}
 	unlock(&list->lock);
@@ -445,13 +456,24 @@ int list_lru_init(struct list_lru *lru)
 	return init(lru, false, -1);
 }
 
-int list_lru_init_memcg(struct list_lru *lru, struct shrinker *shrinker)
+int list_lru_init_apart(struct list_lru *lru, struct shrinker *shrinker,
+			struct mem_cgroup *(*owner)(struct list_head *item))
 {
+	int err;
+
 	slab_init();
 	get_default_call_rcu_data(); /* not with locks held, when the first list goes */
 	if (shrinker_info_reserve(&root_memcg, shrinker->id))
 		return -ENOMEM;
-	return init(lru, true, shrinker->id);
+	err = init(lru, true, shrinker->id);
+	if (!err)
+		lru->table->group_of = owner; /* before the first item comes */
+	return err;
+}
+
+int list_lru_init_memcg(struct list_lru *lru, struct shrinker *shrinker)
+{
+	return list_lru_init_apart(lru, shrinker, NULL);
 }
 
 void list_lru_destroy(struct list_lru *lru)

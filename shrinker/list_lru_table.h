@@ -53,6 +53,7 @@ struct list_lru_table {
 	int shrinker_id;       /* const */
 	bool by_group;	       /* const; false: there is only the root's */
 	struct list_head link; /* list_lrus_lock */
+	struct mem_cgroup *(*group_of)(struct list_head *item); /* const; NULL: its object's */
 	struct lru_list root;
 	struct lru_branch *branches[1 << LRU_TABLE_BITS]; /* RCU; ->lock to write */
 };

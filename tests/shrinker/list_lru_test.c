@@ -546,6 +546,56 @@ Test(list_lru, kill_without_a_list, .init = make)
 	EXPECT_WALK(group, 100, ENTRIES, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9);
 }
 
+/* The same of items that lie elsewhere: whose they are, the owner of the list_lru knows. */
+static struct entry apart[2];
+
+static struct mem_cgroup *group_of_apart(struct list_head *item)
+{
+	return entry_of(item) == &apart[0] ? below : group;
+}
+
+Test(list_lru, kill_without_a_list_of_items_apart, .init = make)
+{
+	struct list_lru other;
+
+	cr_assert_eq(list_lru_init_apart(&other, toy.shrinker, group_of_apart), 0);
+	list_init(&apart[0].lru);
+	list_init(&apart[1].lru);
+	cr_expect(list_lru_add(&other, &apart[1].lru, 0, group));
+	no_memory = true;
+	cr_expect(list_lru_add(&other, &apart[0].lru, 0, below));
+	no_memory = false;
+	cr_expect_eq(list_lru_count_one(&other, 0, group), 2);
+	cr_assert_eq(mem_cgroup_kill(below, 0), 0);
+	mem_cgroup_put(below);
+	cr_expect_eq(list_lru_count_one(&other, 0, group), 1);
+	cr_expect(list_lru_del(&other, &apart[1].lru, 0, group));
+	list_lru_destroy(&other);
+}
+
+/* A callback that puts its item elsewhere: the walk goes on with the one that came next. */
+static enum lru_status swap_with_next(struct list_head *item, struct list_lru_one *list, void *arg)
+{
+	struct list_head *next = item->next;
+
+	(*(int *)arg)++;
+	if (next == list_lru_items(list))
+		return LRU_SKIP;
+	list_del_init(item);
+	list_add(item, next);
+	return LRU_SKIP;
+}
+
+Test(list_lru, items_are_put_elsewhere, .init = make)
+{
+	int looks = 0;
+
+	add_all(group);
+	cr_expect_eq(list_lru_walk(&lru, swap_with_next, &looks, 1), 0);
+	cr_expect_eq(looks, 1);
+	EXPECT_WALK(group, 100, ENTRIES, 1, 0, 2, 3, 4, 5, 6, 7, 8, 9);
+}
+
 /* Lists of groups that are gone, of groups that are there, and the table. */
 Test(list_lru, memory_comes_back, .init = make)
 {
