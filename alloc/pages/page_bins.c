@@ -7,7 +7,7 @@
 /* Looked at in the bin whose runs may or may not be long enough. */
 #define PROBES 8
 
-static unsigned int bin_of(uint32_t npages)
+unsigned int page_bins_bin(uint32_t npages)
 {
 	unsigned int log2, step;
 
@@ -18,8 +18,7 @@ static unsigned int bin_of(uint32_t npages)
 	return LINEAR + ((log2 - 4) << STEPS_LOG2) + step;
 }
 
-/* The first bin, from @bin on, that holds anything; PAGE_BINS if none. */
-static unsigned int next_nonempty(const struct page_bins *bins, unsigned int bin)
+unsigned int page_bins_next(const struct page_bins *bins, unsigned int bin)
 {
 	for (unsigned int word = bin / 64; word < PAGE_BINS / 64; word++) {
 		uint64_t bits = bins->nonempty[word];
@@ -48,7 +47,7 @@ unsigned int page_bins_last(const struct page_bins *bins, unsigned int bin)
 void page_bins_add(struct page_bins *bins, uint32_t first, uint32_t npages, enum page_state state,
 		   uint32_t now)
 {
-	unsigned int bin = bin_of(npages);
+	unsigned int bin = page_bins_bin(npages);
 	struct page_tag *tag = &bins->tags[first];
 	struct page_tag *last = &bins->tags[first + npages - 1];
 
@@ -70,7 +69,7 @@ void page_bins_del(struct page_bins *bins, uint32_t first)
 {
 	struct page_tag *tag = &bins->tags[first];
 	struct page_tag *last = &bins->tags[first + tag->npages - 1];
-	unsigned int bin = bin_of(tag->npages);
+	unsigned int bin = page_bins_bin(tag->npages);
 
 	if (tag->next)
 		bins->tags[tag->next].prev = tag->prev;
@@ -87,7 +86,7 @@ void page_bins_del(struct page_bins *bins, uint32_t first)
 
 uint32_t page_bins_find(const struct page_bins *bins, uint32_t npages)
 {
-	unsigned int bin = bin_of(npages);
+	unsigned int bin = page_bins_bin(npages);
 	uint32_t first = bins->head[bin];
 
 	for (int i = 0; first && i < PROBES; i++) {
@@ -95,6 +94,6 @@ uint32_t page_bins_find(const struct page_bins *bins, uint32_t npages)
 			return first;
 		first = bins->tags[first].next;
 	}
-	bin = next_nonempty(bins, bin + 1);
+	bin = page_bins_next(bins, bin + 1);
 	return bin < PAGE_BINS ? bins->head[bin] : 0;
 }

@@ -48,6 +48,12 @@ void page_bins_del(struct page_bins *bins, uint32_t first);
  */
 uint32_t page_bins_find(const struct page_bins *bins, uint32_t npages);
 
+/* The bin of runs of so many pages; those of longer ones come later. */
+unsigned int page_bins_bin(uint32_t npages);
+
+/* The first bin, from @bin on, that holds anything; PAGE_BINS if none. */
+unsigned int page_bins_next(const struct page_bins *bins, unsigned int bin);
+
 /* The last bin before @bin that holds anything; PAGE_BINS if none. */
 unsigned int page_bins_last(const struct page_bins *bins, unsigned int bin);
 

@@ -2,12 +2,14 @@
 #include "alloc/pages/page_run.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "alloc/base/lock.h"
 #include "alloc/base/message.h"
 #include "alloc/base/os.h"
 #include "alloc/pages/page_bins.h"
 #include "alloc/pages/page_decay.h"
+#include "alloc/pages/page_huge.h"
 #include "alloc/pages/page_map.h"
 #include "alloc/pages/page_parts.h"
 #include "alloc/pages/page_purger.h"
@@ -157,11 +159,24 @@ static void insert_run(uint32_t first, uint32_t npages, enum page_state state, u
 	page_bins_add(bins, first, npages, state, now);
 }
 
-/* The part of a free run that lies at an aligned address, or 0. */
-static uint32_t aligned_start(uint32_t first, uint32_t npages, uint32_t want, size_t align)
+/* Where a run may begin: @skew bytes behind a multiple of @align. */
+struct place {
+	size_t align; /* a power of two, and a page of the kernel's at least */
+	size_t skew;
+};
+
+/* The first such place, from @page on. */
+static uint32_t next_place(uint32_t page, struct place place)
 {
-	size_t addr = round_up_to((size_t)page_addr(first), align);
-	uint32_t start = page_number((void *)addr);
+	size_t addr = round_up_to((size_t)page_addr(page) - place.skew, place.align) + place.skew;
+
+	return page_number((void *)addr);
+}
+
+/* The part of a free run that lies at such a place, or 0. */
+static uint32_t placed_start(uint32_t first, uint32_t npages, uint32_t want, struct place place)
+{
+	uint32_t start = next_place(first, place);
 
 	return start + want <= first + npages ? start : 0;
 }
@@ -182,21 +197,21 @@ static void take_from(struct page_bins *bins, uint32_t first, uint32_t start, ui
 	tags[start + npages - 1].state = PAGE_USED;
 }
 
-static uint32_t alloc_from_bins(struct page_bins *bins, uint32_t npages, size_t align)
+static uint32_t alloc_from_bins(struct page_bins *bins, uint32_t npages, struct place place)
 {
 	/* A run that fits wherever it starts. */
-	uint32_t slack = (uint32_t)((align >> PAGE_SHIFT) - 1);
+	uint32_t slack = (uint32_t)((place.align >> PAGE_SHIFT) - 1);
 	uint32_t first = page_bins_find(bins, npages);
 	uint32_t start;
 
 	if (!first)
 		return 0;
-	start = aligned_start(first, tags[first].npages, npages, align);
+	start = placed_start(first, tags[first].npages, npages, place);
 	if (!start) {
 		first = page_bins_find(bins, npages + slack);
 		if (!first)
 			return 0;
-		start = aligned_start(first, tags[first].npages, npages, align);
+		start = placed_start(first, tags[first].npages, npages, place);
 	}
 	take_from(bins, first, start, npages);
 	return start;
@@ -267,10 +282,9 @@ static uint32_t alloc_joined(uint32_t npages)
 	return 0;
 }
 
-static uint32_t alloc_from_top(uint32_t npages, size_t align)
+static uint32_t alloc_from_top(uint32_t npages, struct place place)
 {
-	size_t addr = round_up_to((size_t)page_addr(top), align);
-	uint32_t start = page_number((void *)addr);
+	uint32_t start = next_place(top, place);
 	uint32_t old_top = top;
 
 	if (commit_pages((size_t)start + npages))
@@ -350,41 +364,55 @@ static void count_used(size_t npages)
 }
 
 /* page_run_lock. */
-static uint32_t alloc_run(uint32_t n, size_t align, bool *zeroed)
+static uint32_t alloc_run(uint32_t n, struct place place, bool *zeroed)
 {
-	uint32_t start = alloc_from_bins(&dirty_bins, n, align);
+	uint32_t start = alloc_from_bins(&dirty_bins, n, place);
 
 	*zeroed = false;
-	if (!start && n >= JOIN_LEAST && align == kernel_page)
+	if (!start && n >= JOIN_LEAST && place.align == kernel_page)
 		start = alloc_joined(n);
 	if (!start) {
 		*zeroed = true;
-		start = alloc_from_bins(&zero_bins, n, align);
+		start = alloc_from_bins(&zero_bins, n, place);
 		if (!start)
-			start = alloc_from_top(n, align);
+			start = alloc_from_top(n, place);
 	}
 	if (!start && dirty_bins.npages) {
 		/* Dirty and zero neighbours join only now. */
 		purge_all();
-		start = alloc_from_bins(&zero_bins, n, align);
+		start = alloc_from_bins(&zero_bins, n, place);
 	}
 	if (start)
 		count_used(n);
 	return start;
 }
 
-void *page_run_alloc(size_t npages, size_t align, bool *zeroed)
+static void *lock_and_alloc_run(size_t npages, struct place place, bool *zeroed)
 {
 	uint32_t start;
 
-	align = max_t(size_t, align, kernel_page);
 	npages = whole_pages(npages);
-	if (npages + (align >> PAGE_SHIFT) > page_area.reserved >> PAGE_SHIFT)
+	if (npages + (place.align >> PAGE_SHIFT) > page_area.reserved >> PAGE_SHIFT)
 		return NULL;
 	lock(&page_run_lock);
-	start = alloc_run((uint32_t)npages, align, zeroed);
+	start = alloc_run((uint32_t)npages, place, zeroed);
 	unlock(&page_run_lock);
 	return start ? page_addr(start) : NULL;
+}
+
+void *page_run_alloc(size_t npages, size_t align, bool *zeroed)
+{
+	struct place place = {.align = max_t(size_t, align, kernel_page)};
+
+	return lock_and_alloc_run(npages, place, zeroed);
+}
+
+void *page_run_alloc_like(const void *like, size_t npages, bool *zeroed)
+{
+	size_t align = max_t(size_t, HUGE_SIZE, kernel_page);
+	struct place place = {.align = align, .skew = (size_t)like & (align - 1)};
+
+	return lock_and_alloc_run(npages, place, zeroed);
 }
 
 size_t page_runs_most(void)
@@ -471,7 +499,8 @@ void *page_part_alloc(size_t bytes)
 	lock(&page_run_lock);
 	part = page_parts_take(&page_parts, part_order(bytes));
 	if (!part.page) {
-		uint32_t page = alloc_run((uint32_t)whole_pages(1), kernel_page, &zeroed);
+		struct place anywhere = {.align = kernel_page};
+		uint32_t page = alloc_run((uint32_t)whole_pages(1), anywhere, &zeroed);
 
 		if (page) {
 			page_parts_add(&page_parts, page);
@@ -535,6 +564,104 @@ size_t page_runs_purge_some(size_t npages)
 		purged += step;
 	} while (step == PURGER_STEP && purged < npages);
 	return purged;
+}
+
+/* ---- Huge pages ------------------------------------------------------------ */
+
+uint32_t page_runs_huge(void)
+{
+	uint32_t huge;
+
+	lock(&page_run_lock);
+	huge = (uint32_t)((top + HUGE_PAGES - 1) / HUGE_PAGES);
+	unlock(&page_run_lock);
+	return huge;
+}
+
+/* page_run_lock. */
+static void count_huge(struct page_huge_map *map)
+{
+	memset(map->free, 0, map->nr * sizeof(*map->free));
+	page_huge_count(map, &dirty_bins);
+	page_huge_count(map, &zero_bins);
+}
+
+void page_runs_count_huge(struct page_huge_map *map)
+{
+	lock(&page_run_lock);
+	count_huge(map);
+	unlock(&page_run_lock);
+}
+
+/* Dirty runs first: what goes there makes nothing resident that was not. */
+void *page_run_alloc_low(const struct page_huge_map *map, size_t npages, const void *end)
+{
+	uint32_t n = (uint32_t)whole_pages(npages);
+	struct page_bins *bins = &dirty_bins;
+	uint32_t start, run;
+
+	lock(&page_run_lock);
+	start = page_huge_find_low(map, bins, n, page_number(end), &run);
+	if (!start) {
+		bins = &zero_bins;
+		start = page_huge_find_low(map, bins, n, page_number(end), &run);
+	}
+	if (start) {
+		take_from(bins, run, start, n);
+		count_used(n);
+	}
+	unlock(&page_run_lock);
+	return start ? page_addr(start) : NULL;
+}
+
+/* Returns how many pages were purged; *@huge: in so many huge pages more. page_run_lock. */
+static size_t purge_part(struct page_huge_map *map, uint32_t first, uint32_t *huge)
+{
+	uint32_t npages;
+	uint32_t start = page_huge_free_part(map, &dirty_bins, first, &npages);
+
+	if (!start)
+		return 0;
+	*huge += page_huge_note_purged(map, start, npages);
+	take_from(&dirty_bins, first, start, npages);
+	os_purge(page_addr(start), (size_t)npages << PAGE_SHIFT);
+	insert_run(start, npages, PAGE_ZERO, 0);
+	return npages;
+}
+
+/* Up to PURGER_STEP pages, or one run; whether there may be more. page_run_lock. */
+static bool purge_huge_step(struct page_huge_map *map, uint32_t *huge)
+{
+	unsigned int bin = PAGE_BINS;
+	size_t purged = 0;
+
+	while ((bin = page_bins_last(&dirty_bins, bin)) < PAGE_BINS) {
+		uint32_t first = dirty_bins.head[bin];
+
+		while (first) {
+			uint32_t next = tags[first].next;
+
+			purged += purge_part(map, first, huge);
+			if (purged >= PURGER_STEP)
+				return true;
+			first = next;
+		}
+	}
+	return false;
+}
+
+uint32_t page_runs_purge_huge(struct page_huge_map *map)
+{
+	uint32_t huge = 0;
+	bool more;
+
+	page_runs_count_huge(map);
+	do { /* what was free may be in use by now: then it is not dirty */
+		lock(&page_run_lock);
+		more = purge_huge_step(map, &huge);
+		unlock(&page_run_lock);
+	} while (more);
+	return huge;
 }
 
 void page_runs_stats(struct page_run_stats *stats)

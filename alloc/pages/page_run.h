@@ -15,6 +15,8 @@
 
 #include "alloc/base/compiler.h"
 
+struct page_huge_map;
+
 /* Before everything else, once. Returns 0 or -ENOMEM. */
 int page_runs_init(void);
 
@@ -23,6 +25,12 @@ int page_runs_init(void);
  * Returns NULL if the kernel refuses. *@zeroed: whether the run reads as zero.
  */
 void *page_run_alloc(size_t npages, size_t align, bool *zeroed);
+
+/*
+ * The same for a run that @like's content shall move to: it lies as far from the
+ * last multiple of 2 MiB, so that the kernel moves whole page tables.
+ */
+void *page_run_alloc_like(const void *like, size_t npages, bool *zeroed);
 
 /* The longest run there can be, in pages. */
 size_t page_runs_most(void);
@@ -64,6 +72,26 @@ size_t page_runs_purge_some(size_t npages);
  * page_purger_rest() if none are left and it @may_rest. For page_purger_run().
  */
 void page_runs_decay(bool may_rest);
+
+/* ---- Huge pages; see page_huge.h ------------------------------------------- */
+
+/* How many there are, up to the last one of which anything was handed out. */
+uint32_t page_runs_huge(void);
+
+/* Fills @map, of as many huge pages as it says. */
+void page_runs_count_huge(struct page_huge_map *map);
+
+/*
+ * A run of @npages, up to HUGE_PAGES, that ends at @end or below and is the first in no
+ * huge page, as far as @map knows. NULL if none was found.
+ */
+void *page_run_alloc_low(const struct page_huge_map *map, size_t npages, const void *end);
+
+/*
+ * Gives idle pages back that lie in huge pages of which nothing is used. Returns of how
+ * many. @map: the caller's, to count anew in.
+ */
+uint32_t page_runs_purge_huge(struct page_huge_map *map);
 
 struct page_run_stats {
 	size_t used;   /* pages handed out */
