@@ -2,6 +2,7 @@
 #include "alloc/slab/count.h"
 
 #include "alloc/slab/heap.h"
+#include "alloc/slab/span.h"
 #include "alloc/slab/task.h"
 
 /* Threads that a fork left behind, each in the middle of one call at most. */
@@ -22,14 +23,21 @@ __racy_fn uint32_t slab_count_out(const struct slab *slab)
 	return READ_ONCE(slab->countdown) + READ_ONCE(slab->reserve) - remote_count(slab);
 }
 
+static __racy_fn void count_span(const struct slab *span, struct obj_cgroup *objcg)
+{
+	if (READ_ONCE(span->state) & SPAN_CHARGED)
+		objcg->counted_span += (int64_t)slab_bytes(span);
+}
+
 static __racy_fn void count_one(struct slab *slab, void *arg)
 {
-	struct obj_cgroup *objcg = slab->objcg;
+	struct obj_cgroup *objcg = READ_ONCE(slab->objcg);
 	uint32_t out;
 
 	(void)arg;
 	if (READ_ONCE(slab->kind) != SLAB_OBJECTS) {
-		objcg->counted_span += (int64_t)slab_bytes(slab);
+		if (objcg)
+			count_span(slab, objcg);
 		return;
 	}
 	out = slab_count_out(slab);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What was killed last is kept, without access, so that a use of it faults and a
- * free of it is known for what it is. A slab's ->free says whose it was.
+ * free of it is known for what it is. A slab's ->killed says whose it was.
  */
 #include "alloc/slab/debug.h"
 
@@ -30,7 +30,7 @@ static size_t kept_bytes;
 
 static struct killed *killed_of(const struct slab *slab)
 {
-	return slab->free;
+	return slab->killed;
 }
 
 void debug_note_killed(struct slab *slab)
@@ -40,7 +40,7 @@ void debug_note_killed(struct slab *slab)
 	if (!killed)
 		die("no memory to note what was killed");
 	strncpy(killed->group, mem_cgroup_name(slab->objcg->memcg), MEMCG_NAME_MAX);
-	slab->free = killed;
+	slab->killed = killed;
 }
 
 /* With what a span has room for. */

@@ -19,6 +19,7 @@
 #include "alloc/slab/count.h"
 #include "alloc/slab/helper_thread.h"
 #include "alloc/slab/purger.h"
+#include "alloc/slab/span.h"
 #include "alloc/slab/task.h"
 
 struct fork_ops fork_ops;
@@ -74,6 +75,7 @@ static void fork_prepare(void)
 {
 	rcu_take_in_thread();
 	call_rcu_before_fork(); /* waits for callbacks, which take our locks */
+	span_gate_close();	/* waits for those who do */
 	rcu_bp_before_fork();
 	lock(&removal_lock);
 	if (fork_ops.prepare)
@@ -116,6 +118,7 @@ static void fork_parent(void)
 	counters_fork_over();
 	fork_release();
 	rcu_bp_after_fork_parent();
+	span_gate_open();
 	call_rcu_after_fork_parent();
 }
 
@@ -187,6 +190,7 @@ static void fork_child(void)
 	helper_threads_lost();
 	purger_lost();
 	rcu_bp_after_fork_child();
+	span_gate_open();
 	WRITE_ONCE(*counters_owned, 0); /* where the kernel did not */
 	/* Without memory this is tried again, if the child uses a counter. */
 	if (mem_cgroup_fork_child())

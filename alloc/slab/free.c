@@ -5,6 +5,7 @@
 #include "alloc/base/message.h"
 #include "alloc/slab/fast.h"
 #include "alloc/slab/purger.h"
+#include "alloc/slab/span.h"
 #include "alloc/slab/task.h"
 
 __attribute__((noreturn, cold)) static void bad_pointer(const void *object, const char *caller)
@@ -27,6 +28,8 @@ static void free_span(struct slab *span, void *object, const char *caller)
 {
 	uint8_t kind = SLAB_SPAN;
 
+	if (unlikely(!span_is_private(span)) && object == span->start && span_free_shared(span))
+		return;
 	if (object != span->start || !cmpxchg_acq_rel(&span->kind, &kind, SLAB_SPAN_FREED))
 		bad_pointer(object, caller);
 	span_destroy(span);

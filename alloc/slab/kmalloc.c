@@ -9,6 +9,7 @@
 #include "alloc/pages/page_run.h"
 #include "alloc/slab/fast.h"
 #include "alloc/slab/purger.h"
+#include "alloc/slab/span.h"
 #include "alloc/slab/task.h"
 
 /* A shrinking span gives its tail back if that is more than a quarter. */
@@ -147,7 +148,8 @@ static noinline void *resize_span(struct slab *span, size_t size, gfp_t gfp, con
 
 	if (size > PTRDIFF_MAX)
 		return slab_alloc_refused();
-	if (size <= KMALLOC_MAX_CACHE_SIZE)
+	/* Where others have it, too, it stays as it is. */
+	if (size <= KMALLOC_MAX_CACHE_SIZE || unlikely(!span_is_private(span)))
 		return realloc_copy(span->start, slab_bytes(span), size, gfp, caller);
 	if (is_close(span, pages_for(size)))
 		return span->start;
@@ -211,10 +213,16 @@ void kfree(const void *block)
 struct mem_cgroup *mem_cgroup_from_obj(const void *ptr)
 {
 	const struct slab *slab = slab_of(ptr);
+	struct obj_cgroup *objcg;
 
-	if (slab->kind != SLAB_OBJECTS && slab->kind != SLAB_SPAN)
-		return NULL;
-	return obj_cgroup_memcg(slab->objcg);
+	switch (load_acquire(&slab->kind)) {
+	case SLAB_OBJECTS:
+	case SLAB_SPAN:
+	case SLAB_SPAN_HELD:
+		objcg = READ_ONCE(slab->objcg);
+		return objcg ? obj_cgroup_memcg(objcg) : NULL;
+	}
+	return NULL;
 }
 
 size_t ksize(const void *block)

@@ -9,6 +9,7 @@
 #include "alloc/base/message.h"
 #include "alloc/pages/page_run.h"
 #include "alloc/slab/debug.h"
+#include "alloc/slab/span.h"
 
 #define TABLE_SLOTS (1ul << 28)
 #define TABLE_LEAST (1ul << 16)
@@ -213,6 +214,17 @@ void slab_destroy_idle(struct slab *slab)
 	give_back(slab, true);
 }
 
+/* What a block of malloc() has: one reference and one pin. */
+static void span_init_held(struct slab *span, const struct obj_cgroup *objcg)
+{
+	span->span_flags = 0;
+	span->own_pins = 0;
+	span->pinner = SPAN_NO_PINNER;
+	span->swap = NULL;
+	WRITE_ONCE(span->state, SPAN_PIN | (objcg ? SPAN_CHARGED : 0));
+	WRITE_ONCE(span->refs, 1);
+}
+
 struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages, size_t align,
 			 bool *zeroed)
 {
@@ -233,19 +245,19 @@ struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages, siz
 	span->size = 0;
 	span->nr = 1;
 	span->capacity = (uint32_t)npages;
-	span->carved = 1;
+	span_init_held(span, objcg);
 	/* So far that is address space; what nobody gets is not charged. */
-	if (obj_cgroup_charge_span(objcg, gfp, npages << PAGE_SHIFT, &span->node)) {
+	if (objcg && obj_cgroup_charge_span(objcg, gfp, npages << PAGE_SHIFT, &span->node)) {
 		char *start = span->start;
 
 		slot_put(span);
 		page_run_free(start, npages);
 		return NULL;
 	}
-	obj_cgroup_get(objcg);		       /* the span's */
+	if (objcg)
+		obj_cgroup_get(objcg);	       /* the span's */
 	store_release(&span->kind, SLAB_SPAN); /* pairs with slab_for_each() */
-	/* Only the first page: pointers into a span are not its own. */
-	page_map_set(span->start, PAGE_SIZE, (uint32_t)(span - slab_table));
+	span_run_map(span);
 	return span;
 }
 
@@ -257,7 +269,8 @@ void span_destroy(struct slab *span)
 	bool moved;
 
 	/* First: it waits while somebody counts. */
-	obj_cgroup_uncharge_span(objcg, slab_bytes(span), &span->node);
+	if (objcg)
+		obj_cgroup_uncharge_span(objcg, slab_bytes(span), &span->node);
 	page_map_set(start, PAGE_SIZE, 0);
 	moved = span->moved;
 	slot_put(span);
@@ -265,7 +278,8 @@ void span_destroy(struct slab *span)
 		page_run_free_moved(start, npages);
 	else
 		page_run_free(start, npages);
-	obj_cgroup_put(objcg);
+	if (objcg)
+		obj_cgroup_put(objcg);
 }
 
 /* What anybody has written to. */

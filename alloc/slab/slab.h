@@ -26,11 +26,13 @@
 struct heap;
 struct obj_stock;
 struct heap_slot;
+struct swap_entry;
 
 enum slab_kind {
 	SLAB_NONE, /* unused slot; also what addresses not ours map to */
 	SLAB_OBJECTS,
-	SLAB_SPAN,
+	SLAB_SPAN,	 /* a block of malloc(), always pinned */
+	SLAB_SPAN_HELD,	 /* goes with its last reference; see span.h */
 	SLAB_SPAN_FREED, /* its free has begun; charged until span_destroy() */
 	SLAB_KILLED,	 /* with its group, and not charged any more; see kill.c */
 };
@@ -47,9 +49,20 @@ struct slab {
 	 * Its heap, plus the cache's owner_tag; NULL if ownerless. Written by
 	 * the owner; others compare it only with their own.
 	 */
-	uintptr_t owner;
-	struct heap_slot *slot; /* const: its heap's, of its cache; kmalloc's only */
-	void *free;		/* owner; with heap->lock for others */
+	uintptr_t owner __attribute__((aligned(CACHELINE)));
+	union {
+		struct heap_slot *slot; /* const: its heap's, of its cache; kmalloc's only */
+		uint64_t unpinned;	/* a span's: span_stamp() of its last unpin; atomic */
+		void *killed;		/* who has it, once it is killed; debug_killed.c */
+	};
+	union {
+		void *free; /* owner; with heap->lock for others */
+		/*
+		 * A span's that has room in swap, else NULL: its isolation, and
+		 * objcg_lock() to write.
+		 */
+		struct swap_entry *swap;
+	};
 	union {
 		uint32_t countdown; /* owner's frees until slab_event() */
 		uint32_t moved_at;  /* a span's: pages when it last had to move; its user */
@@ -58,8 +71,11 @@ struct slab {
 		uint32_t reserve;  /* owner, heap->lock */
 		uint32_t capacity; /* a span's: pages of its run; its user */
 	};
-	uint32_t size;	 /* const: bytes an object is charged */
-	uint32_t carved; /* owner, heap->lock */
+	uint32_t size; /* const: bytes an object is charged */
+	union {
+		uint32_t carved;   /* owner, heap->lock */
+		uint32_t own_pins; /* a span's: see span.h; its pinner, others read */
+	};
 	/*
 	 * Const, but a span's, which its user may transfer: cgroup_lock. A span, and
 	 * a slab without owner, hold a reference; else the heap's.
@@ -67,18 +83,35 @@ struct slab {
 	struct obj_cgroup *objcg;
 	struct kmem_cache *cache; /* const; holds a reference, but of a span */
 	uint8_t kind;		  /* const */
-	uint8_t place;		  /* owner, heap->lock */
-	uint8_t moved;		  /* a span's pages came from elsewhere; its user */
-	uint8_t recovered;	  /* owner: see heap_recover() */
-	uint32_t noted;		  /* used as of heap_note_objects() */
+	union {
+		uint8_t place;	    /* owner, heap->lock */
+		uint8_t span_flags; /* const: see span.h */
+	};
+	uint8_t moved;	   /* a span's pages came from elsewhere; its user */
+	uint8_t recovered; /* owner: see heap_recover() */
+	union {
+		uint32_t noted;	 /* used as of heap_note_objects() */
+		uint32_t pinner; /* const: a span's, the thread that counts in own_pins */
+	};
 
 	/* Shared with the threads that free from elsewhere; see remote.h. */
-	uint64_t remote __attribute__((aligned(CACHELINE))); /* atomic */
-	void *remote_tail;	  /* who made the list not empty, then the owner */
-	struct slab *remote_next; /* likewise: heap->remote_slabs */
-	uint32_t nr;		  /* const: objects; 1 for a span */
-	uint32_t grains;	  /* const; a span's changes with its user's realloc() */
-	char *start;		  /* const */
+	union {
+		uint64_t remote; /* atomic */
+		struct {
+			uint32_t state; /* a span's: see span.h; atomic, a futex */
+			uint32_t refs;	/* a span's; atomic */
+		};
+	};
+	union {
+		struct {
+			void *remote_tail;	  /* who made the list not empty, then the owner */
+			struct slab *remote_next; /* likewise: heap->remote_slabs */
+		};
+		struct list_head lru; /* of a span that may be swapped out; its list's lock */
+	};
+	uint32_t nr;	 /* const: objects; 1 for a span */
+	uint32_t grains; /* const; a span's changes with its user's realloc() */
+	char *start;	 /* const */
 	union {
 		/*
 		 * heap->lock: slot->partial or ->empty, heap->full; objcg_lock(),
@@ -87,10 +120,14 @@ struct slab {
 		struct hlist_node node;
 		struct rcu_head rcu; /* a slab of a SLAB_TYPESAFE_BY_RCU cache going */
 	};
-	uint32_t looks; /* heap->lock: heaps_decay() has seen it empty so often */
+	union {
+		uint32_t looks;	 /* heap->lock: heaps_decay() has seen it empty so often */
+		uint32_t queued; /* a span's: its stamp when it came to its place; list's lock */
+	};
 };
 
 _Static_assert(sizeof(struct slab) == 2 * CACHELINE, "two lines");
+_Static_assert(offsetof(struct slab, remote) == CACHELINE, "what is shared is in the second");
 
 /*
  * Const after slab_table_init(). Before, it points at one slot of kind
@@ -201,7 +238,8 @@ void slab_destroy_idle(struct slab *slab);
 void slab_destroy_ownerless(struct slab *slab);
 
 /*
- * A span: a page run of @npages at @align, charged to @objcg. *@zeroed tells
+ * A span: a page run of @npages at @align, charged to @objcg, if that is not NULL.
+ * It has one reference and one pin, as a block of malloc(). *@zeroed tells
  * whether it reads as zero. NULL without memory or if the charge is refused.
  */
 struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages, size_t align,

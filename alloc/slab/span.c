@@ -1,157 +1,184 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Spans that change their size. The charge stays with the content: only the
- * difference is charged or uncharged.
- *
- * A span that has to move for its growth will grow again, so its new run is
- * twice as long as needed. What it does not use yet is address space alone:
- * not charged, not resident. Where it is resident already, it stays free
- * behind the span, which may grow into it if nobody else has taken it by then.
- * Long spans move their page tables instead of their bytes; each such move
- * costs the kernel a mapping, so it must be rare.
- */
+/* The life of a span, from span_alloc() to the last span_put(); span.h has the rest. */
+#include "alloc/slab/span.h"
+
 #include <errno.h>
 #include <string.h>
 
+#include "accounting/high.h"
 #include "alloc/base/message.h"
 #include "alloc/pages/page_run.h"
-#include "alloc/slab/slab.h"
+#include "alloc/slab/fast.h"
+#include "alloc/slab/purger.h"
+#include "alloc/slab/task.h"
 
-/* From so many pages on it is cheaper to move page tables. */
-#define REMAP_PAGES 1024
+#define KNOWN_FLAGS (__GFP_BITS | SPAN_SWAPPABLE | SPAN_UNCHARGED)
 
-/* Pages of @span's run that it does not use any more. */
-static void free_pages(struct slab *span, char *start, size_t npages)
+/* ---- Birth ---------------------------------------------------------------- */
+
+static bool is_valid(size_t size, unsigned int flags)
 {
-	if (span->moved)
-		page_run_free_moved(start, npages);
+	const unsigned int both = SPAN_SWAPPABLE | SPAN_UNCHARGED;
+
+	return size && !(flags & ~KNOWN_FLAGS) && (flags & both) != both;
+}
+
+/* As a block of malloc() is made; it is nobody's block yet. */
+static struct slab *create(size_t size, unsigned int flags, bool *zeroed)
+{
+	gfp_t gfp = flags & __GFP_BITS;
+	struct obj_cgroup *objcg;
+	struct heap *heap;
+	struct slab *span;
+
+	if (size > PTRDIFF_MAX || !(heap = task_begin_heap()))
+		return NULL;
+	objcg = flags & SPAN_UNCHARGED ? NULL : heap->stock.objcg;
+	span = span_create(objcg, gfp, round_up_to(size, os_page_size()) >> PAGE_SHIFT, 0, zeroed);
+	task_end_heap(heap);
+	purger_start_in_alloc();
+	memcg_charge_done(gfp);
+	return span;
+}
+
+/* From here on others may find it; it loses its pin as the last. */
+static void publish(struct slab *span, unsigned int flags)
+{
+	span->span_flags = (flags & SPAN_SWAPPABLE) >> 16;
+	span->pinner = span_pinner();
+	list_init(&span->lru);
+	WRITE_ONCE(span->unpinned, span_stamp());
+	store_release(&span->kind, SLAB_SPAN_HELD); /* pairs with slab_for_each() */
+	if (span_is_swappable(span) && span_ops.lru_add)
+		span_ops.lru_add(span);
+	__atomic_sub_fetch(&span->state, SPAN_PIN, __ATOMIC_RELEASE);
+}
+
+struct span *span_alloc(size_t size, unsigned int flags)
+{
+	struct slab *span;
+	bool zeroed;
+
+	if (!is_valid(size, flags)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	span = create(size, flags, &zeroed);
+	if (!span)
+		return slab_alloc_refused();
+	if (flags & __GFP_ZERO && !zeroed)
+		memset(span->start, 0, slab_bytes(span));
 	else
-		page_run_free(start, npages);
+		debug_alloc(span->start, 0); /* as kmalloc_large() */
+	if (flags & SPAN_SWAPPABLE)
+		span_clock_advance();
+	publish(span, flags);
+	return slab_span(span);
 }
 
-static void span_shrink(struct slab *span, size_t npages)
+/* ---- References and death ------------------------------------------------- */
+
+void span_get(struct span *s)
 {
-	/* First: it waits while somebody counts. */
-	obj_cgroup_uncharge_span(span->objcg, slab_bytes(span) - (npages << PAGE_SHIFT), NULL);
-	span_set_pages(span, npages);
-	free_pages(span, span->start + slab_bytes(span), span->capacity - npages);
-	span->capacity = (uint32_t)npages;
+	struct slab *span = span_slab(s);
+
+	if (atomic_add(&span->refs, 1) == 1)
+		die("span_get(): nobody has span %p", (void *)s);
 }
 
-/*
- * Whether room for growth is worth a purge: what was left free behind the span
- * the last time others have taken. So it is not copied at each growth.
- */
-static bool wants_room_of_its_own(const struct slab *span, size_t npages)
+/* Nobody else has it, but a walk that finds it on its list, and lets it go at once. */
+static void release(struct slab *span)
 {
-	return npages < 2 * (size_t)span->moved_at;
+	uint8_t kind = SLAB_SPAN_HELD;
+
+	if (span_is_pinned(span))
+		die("span_put(): span %p is pinned, and this was its last reference", (void *)span);
+	if (!cmpxchg_acq_rel(&span->kind, &kind, SLAB_SPAN_FREED))
+		die("span_put(): %p is no span, or has no reference left", (void *)span);
+	if (span_is_swappable(span) && span_ops.lru_del)
+		span_ops.lru_del(span);
+	span_destroy(span);
+	purger_start_in_free();
 }
 
-/* A run for @npages and for growth; what is beyond them is not resident, or not its own. */
-static char *run_with_room(struct slab *span, size_t npages, size_t *capacity, bool *zeroed)
+void span_put(struct span *s)
 {
-	char *start;
+	struct slab *span = span_slab(s);
+	int saved_errno = errno;
 
-	*capacity = os_address_space_is_limited() ? npages : npages * 2;
-	start = page_run_alloc(*capacity, 0, zeroed);
-	if (!start) {
-		*capacity = npages;
-		start = page_run_alloc(npages, 0, zeroed);
-	}
-	if (!start || *zeroed || *capacity == npages)
-		return start;
-	if (wants_room_of_its_own(span, npages)) {
-		os_purge(start + (npages << PAGE_SHIFT), (*capacity - npages) << PAGE_SHIFT);
-	} else {
-		page_run_free(start + (npages << PAGE_SHIFT), *capacity - npages);
-		*capacity = npages;
-	}
-	return start;
+	/* Release and acquire: the last one sees all that was done to it. */
+	if (!span || atomic_sub_acq_rel(&span->refs, 1))
+		return;
+	release(span);
+	errno = saved_errno;
 }
 
-/*
- * Moves the content to *@new, or copies it. *@new may be lost on the way, and
- * another take its place: the kernel unmaps a target before it refuses. Returns
- * whether pages were moved, or -ENOMEM.
- */
-static int move_content(struct slab *span, char **new, size_t npages, size_t *capacity, bool zeroed)
+bool span_free_shared(struct slab *span)
 {
-	/*
-	 * To where pages are resident it is cheaper to copy, as they would be lost.
-	 * Not twice: a run of two mappings is more than some kernels move.
-	 */
-	if (zeroed && span_pages(span) >= REMAP_PAGES && !span->moved) {
-		int err = os_move(span->start, *new, slab_bytes(span));
+	uint8_t kind = SLAB_SPAN;
 
-		if (!err)
-			return true;
-		if (err == -EFAULT)
-			*new = run_with_room(span, npages, capacity, &zeroed);
-	}
-	if (!*new)
-		return -ENOMEM;
-	memcpy(*new, span->start, slab_bytes(span));
-	return false;
+	if (!cmpxchg_acq_rel(&span->kind, &kind, SLAB_SPAN_HELD))
+		return false;
+	span_unpin(slab_span(span)); /* the block's */
+	span_put(slab_span(span));
+	return true;
 }
 
-/* The span goes to a run that holds @npages. */
-static int span_move(struct slab *span, size_t npages)
+/* ---- What is known of one ------------------------------------------------- */
+
+size_t span_size(const struct span *span)
 {
-	size_t capacity;
+	return slab_bytes(span_slab(span));
+}
+
+struct mem_cgroup *span_memcg(struct span *span)
+{
+	struct obj_cgroup *objcg = READ_ONCE(span_slab(span)->objcg);
+
+	return objcg ? obj_cgroup_memcg(objcg) : NULL;
+}
+
+struct span *virt_to_span(const void *block)
+{
+	struct slab *slab = slab_of(block);
+	uint8_t kind = load_acquire(&slab->kind);
+
+	if (kind != SLAB_SPAN && (kind != SLAB_SPAN_HELD || !span_is_pinned(slab)))
+		return NULL;
+	return slab->start == block ? slab_span(slab) : NULL;
+}
+
+/* ---- The run -------------------------------------------------------------- */
+
+int span_run_get(struct slab *span)
+{
+	size_t npages = span_pages(span);
 	bool zeroed;
-	char *old = span->start;
-	char *new = run_with_room(span, npages, &capacity, &zeroed);
-	int moved = new ? move_content(span, &new, npages, &capacity, zeroed) : -ENOMEM;
+	char *start = page_run_alloc(npages, 0, &zeroed);
 
-	if (moved < 0)
-		return moved;
-	page_map_set(old, PAGE_SIZE, 0);
-	free_pages(span, old, span->capacity);
-	span->start = new;
-	span->moved = (uint8_t)moved;
-	span->moved_at = (uint32_t)npages;
-	span->capacity = (uint32_t)capacity;
-	page_map_set(new, PAGE_SIZE, (uint32_t)(span - slab_table));
-	return 0;
-}
-
-/* Makes the run at least @npages long, here or elsewhere. */
-static int span_make_room(struct slab *span, size_t npages)
-{
-	bool zeroed;
-
-	if (npages <= span->capacity)
-		return 0;
-	if (!page_run_extend(span->start, span->capacity, npages - span->capacity, &zeroed))
-		return span_move(span, npages);
+	if (!start)
+		return -ENOMEM;
+	span->start = start;
 	span->capacity = (uint32_t)npages;
+	span->moved = false;
+	span->moved_at = 0;
 	return 0;
 }
 
-static int span_grow(struct slab *span, gfp_t gfp, size_t npages)
+void span_run_map(struct slab *span)
 {
-	size_t more = (npages - span_pages(span)) << PAGE_SHIFT;
-
-	/* What is more than any run is refused before it shows in a peak. */
-	if (npages > page_runs_most())
-		return -ENOMEM;
-	if (obj_cgroup_charge_span(span->objcg, gfp, more, NULL))
-		return -ENOMEM;
-	if (span_make_room(span, npages)) {
-		obj_cgroup_uncharge_span(span->objcg, more, NULL);
-		return -ENOMEM;
-	}
-	span_set_pages(span, npages);
-	return 0;
+	/* Only the first page: pointers into a span are not its own. */
+	page_map_set(span->start, PAGE_SIZE, (uint32_t)(span - slab_table));
 }
 
-void *span_resize(struct slab *span, gfp_t gfp, size_t npages)
+void span_run_put(struct slab *span)
 {
-	if (npages > span_pages(span)) {
-		if (span_grow(span, gfp, npages))
-			return NULL;
-	} else if (npages < span_pages(span)) {
-		span_shrink(span, npages);
-	}
-	return span->start;
+	char *start = span->start;
+
+	page_map_set(start, PAGE_SIZE, 0);
+	span->start = NULL;
+	if (span->moved)
+		page_run_free_moved(start, span->capacity);
+	else
+		page_run_free(start, span->capacity);
 }
