@@ -40,8 +40,8 @@ static const char *const rank_names[] = {
 	[LOCK_RANK_HEAP] = "heap",	 [LOCK_RANK_OBJCG] = "objcg",
 	[LOCK_RANK_STOCK] = "stock",	 [LOCK_RANK_CACHES] = "caches",
 	[LOCK_RANK_PSI] = "psi",	 [LOCK_RANK_COUNTERS] = "counters",
-	[LOCK_RANK_SLABS] = "slabs",	 [LOCK_RANK_PAGES] = "pages",
-	[LOCK_RANK_META] = "meta",
+	[LOCK_RANK_SWAP] = "swap",	 [LOCK_RANK_SLABS] = "slabs",
+	[LOCK_RANK_PAGES] = "pages",	 [LOCK_RANK_META] = "meta",
 };
 
 /* How many locks of each rank this thread holds. */

@@ -28,6 +28,7 @@ enum lock_rank {
 	LOCK_RANK_CACHES,      /* slab_caches_lock: the kmem_caches */
 	LOCK_RANK_PSI,	       /* psi_lock: stall times of groups */
 	LOCK_RANK_COUNTERS,    /* counter records of the memfd */
+	LOCK_RANK_SWAP,	       /* swap_lock: the swap files and their slots */
 	LOCK_RANK_SLABS,       /* slab_table_lock: unused slab structs */
 	LOCK_RANK_PAGES,       /* page_run_lock: free page runs */
 	LOCK_RANK_META,	       /* meta_lock: metadata arena */

@@ -50,6 +50,11 @@ size_t os_address_space_limit(void)
 	return limit_of(RLIMIT_AS);
 }
 
+size_t os_file_size_limit(void)
+{
+	return limit_of(RLIMIT_FSIZE);
+}
+
 size_t os_data_limit(void)
 {
 	return min_t(size_t, limit_of(RLIMIT_AS), limit_of(RLIMIT_DATA));

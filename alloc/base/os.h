@@ -21,6 +21,9 @@ size_t os_address_space_limit(void);
 /* The lesser of that and RLIMIT_DATA, which bounds what is writable. */
 size_t os_data_limit(void);
 
+/* RLIMIT_FSIZE: a write past it raises SIGXFSZ. SIZE_MAX if there is none. */
+size_t os_file_size_limit(void);
+
 static inline bool os_address_space_is_limited(void)
 {
 	return os_address_space_limit() != SIZE_MAX;

@@ -21,6 +21,7 @@
 #include "alloc/slab/purger.h"
 #include "alloc/slab/span.h"
 #include "alloc/slab/task.h"
+#include "alloc/swap/swap_area.h"
 
 struct fork_ops fork_ops;
 
@@ -89,16 +90,18 @@ static void fork_prepare(void)
 	lock(&slab_caches_lock);
 	psi_fork_prepare();
 	counters_fork_prepare();
+	swap_fork_prepare();
 	slab_table_fork_prepare();
 	page_runs_fork_prepare();
 	meta_fork_prepare();
 }
 
-static void fork_release(void)
+static void fork_release(void (*swap_fork_over)(void))
 {
 	meta_fork_done();
 	page_runs_fork_done();
 	slab_table_fork_done();
+	swap_fork_over();
 	counters_fork_done();
 	psi_fork_done();
 	unlock(&slab_caches_lock);
@@ -116,7 +119,7 @@ static void fork_release(void)
 static void fork_parent(void)
 {
 	counters_fork_over();
-	fork_release();
+	fork_release(swap_fork_parent);
 	rcu_bp_after_fork_parent();
 	span_gate_open();
 	call_rcu_after_fork_parent();
@@ -186,7 +189,7 @@ static void drop_lost_tasks(void)
 
 static void fork_child(void)
 {
-	fork_release();
+	fork_release(swap_fork_child);
 	helper_threads_lost();
 	purger_lost();
 	rcu_bp_after_fork_child();
