@@ -86,19 +86,6 @@ static double time_with(struct mem_cgroup *memcg, bool registered)
 	return ns;
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void print_median(const char *name, double *values, unsigned nr)
-{
-	qsort(values, nr, sizeof(*values), compare_doubles);
-	measure_print(name, values[nr / 2]);
-}
-
 static uint64_t run(const struct workload_params *params)
 {
 	struct mem_cgroup *memcg = mem_cgroup_create(NULL, "group"), *before;
@@ -115,11 +102,11 @@ static uint64_t run(const struct workload_params *params)
 		overhead[i] = with_ns[i] / without_ns[i];
 	}
 	set_active_memcg(before);
-	print_median("without_ns", without_ns, turns);
-	print_median("again_ns", again_ns, turns);
-	print_median("with_ns", with_ns, turns);
-	print_median("noise", noise, turns);
-	print_median("overhead", overhead, turns);
+	measure_print("without_ns", measure_median(without_ns, turns));
+	measure_print("again_ns", measure_median(again_ns, turns));
+	measure_print("with_ns", measure_median(with_ns, turns));
+	measure_print("noise", measure_median(noise, turns));
+	measure_print("overhead", measure_median(overhead, turns));
 	return 0;
 }
 

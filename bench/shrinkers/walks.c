@@ -18,7 +18,6 @@
  *			can; without and with a lock
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "accounting/mem_cgroup.h"
@@ -54,19 +53,6 @@ static void populate(struct caches *caches, const struct scheme *scheme, unsigne
 	caches_add(caches, &forest);
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values, unsigned count)
-{
-	qsort(values, count, sizeof(*values), compare_doubles);
-	return values[count / 2];
-}
-
 /* ---- One walk ----------------------------------------------------------- */
 
 static uint64_t walk(const struct scheme *scheme)
@@ -97,7 +83,7 @@ static void time_walks(unsigned mode, unsigned nr)
 	if (freed != (uint64_t)(WARM + nr) * caches.bits * SHRINK_BATCH ||
 	    freed != caches_scanned(&caches, &forest))
 		workload_fail("not every bit was visited once in each walk");
-	measure_print("walk_us", median(us, nr));
+	measure_print("walk_us", measure_median(us, nr));
 	measure_print("bits", caches.bits);
 }
 
@@ -194,9 +180,9 @@ static void time_threads(unsigned rounds)
 		apart[i] /= one[i];
 		together[i] /= one[i];
 	}
-	measure_print("visits", median(one, rounds));
-	measure_print("speedup_apart", median(apart, rounds));
-	measure_print("speedup_together", median(together, rounds));
+	measure_print("visits", measure_median(one, rounds));
+	measure_print("speedup_apart", measure_median(apart, rounds));
+	measure_print("speedup_together", measure_median(together, rounds));
 }
 
 /* ---- Without a lock and with one ---------------------------------------- */
@@ -218,9 +204,9 @@ static void print_contest(const char *name, struct contest *contest, unsigned ro
 	char text[64];
 
 	snprintf(text, sizeof(text), "%s_visits", name);
-	measure_print(text, median(contest->visits, rounds));
+	measure_print(text, measure_median(contest->visits, rounds));
 	snprintf(text, sizeof(text), "%s_registrations", name);
-	measure_print(text, median(contest->registrations, rounds));
+	measure_print(text, measure_median(contest->registrations, rounds));
 }
 
 static void time_rivals(unsigned rounds)

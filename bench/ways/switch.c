@@ -36,19 +36,6 @@ static double time_switches(struct mem_cgroup *group)
 	return (measure_thread_seconds() - start) * 1e9 / TURN;
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void print_median(const char *name, double *values, unsigned count)
-{
-	qsort(values, count, sizeof(*values), compare_doubles);
-	measure_print(name, values[count / 2]);
-}
-
 static uint64_t run(const struct workload_params *params)
 {
 	struct mem_cgroup *group = mem_cgroup_create(NULL, "group");
@@ -63,9 +50,9 @@ static uint64_t run(const struct workload_params *params)
 		switch_ns[i] = time_switches(group);
 		ratios[i] = switch_ns[i] / pair_ns[i];
 	}
-	print_median("pair_ns", pair_ns, turns);
-	print_median("switch_ns", switch_ns, turns);
-	print_median("switch_vs_malloc_pair", ratios, turns);
+	measure_print("pair_ns", measure_median(pair_ns, turns));
+	measure_print("switch_ns", measure_median(switch_ns, turns));
+	measure_print("switch_vs_malloc_pair", measure_median(ratios, turns));
 	return 0;
 }
 

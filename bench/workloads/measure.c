@@ -47,6 +47,19 @@ double measure_now(void)
 	return seconds_by(CLOCK_MONOTONIC);
 }
 
+static int compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+double measure_median(double *values, unsigned count)
+{
+	qsort(values, count, sizeof(*values), compare_doubles);
+	return values[count / 2];
+}
+
 void measure_print(const char *name, double value)
 {
 	printf("measure %s %.6g\n", name, value);

@@ -15,6 +15,9 @@ double measure_process_seconds(void);
 /* A clock on the wall. */
 double measure_now(void);
 
+/* Sorts them. */
+double measure_median(double *values, unsigned count);
+
 /* Prints a line "measure NAME VALUE". */
 void measure_print(const char *name, double value);
 
