@@ -87,7 +87,7 @@ static bool make_room(struct charge *charge, struct mem_cgroup *over)
 {
 	bool reclaims = memcg_may_reclaim(charge->gfp);
 
-	if (charge->pages > READ_ONCE(over->memory.record->max))
+	if (charge->pages > READ_ONCE(over->memory.level->max))
 		return false;
 	if (charge->drains < (reclaims ? 1 : CHARGE_DRAINS)) { /* no callbacks: in any context */
 		charge->drains++;

@@ -19,7 +19,7 @@
 #include "alloc/base/compiler.h"
 
 #define COUNTERS_MAGIC	 0x62616c7367632121ull
-#define COUNTERS_VERSION 2
+#define COUNTERS_VERSION 3
 /* So many bits hold the index of a record, and 1. */
 #define COUNTERS_INDEX_BITS 22
 
@@ -47,25 +47,33 @@ enum counters_state {
 
 #define COUNTERS_NO_LIMIT (INT64_MAX >> 12) /* pages; "max" */
 
+/* A page counter: pages, over the subtree. */
+struct counters_level {
+	int64_t usage;
+	int64_t peak;
+	int64_t max;
+	int64_t high;
+	int64_t peak_local; /* since a reader of its own began anew; see memcg_peak.c */
+	int64_t failcnt;
+};
+
 /*
  * "Local": of the group alone, as opposed to its subtree. All fields are
  * atomic; they are changed where accounting/ says so.
  */
 struct counters_record {
-	/* Page counter: pages, over the subtree. */
-	int64_t usage;
-	int64_t peak;
-	int64_t max;
-	int64_t failcnt;
-	int64_t min, low, high;
-	int64_t peak_local; /* since a reader of its own began anew; see memcg_peak.c */
+	struct counters_level memory, swap;
+	int64_t min, low; /* of memory: pages */
+	int64_t zswap;	  /* bytes of compressed swap, over the subtree */
+	int64_t zswapped; /* bytes of swap that it is the content of, likewise */
+	int64_t zswap_max;
 	/* Local. As of the last time each thread settled its stock. */
 	int64_t object_bytes;
 	int64_t span_bytes;
 	int64_t objects;
 	int64_t slab_bytes;
-	uint64_t events[8]; /* over the subtree; enum memcg_event */
-	uint64_t events_local[8];
+	uint64_t events[NR_MEMCG_EVENTS]; /* over the subtree; enum memcg_event */
+	uint64_t events_local[MEMCG_EVENT_SWAP_HIGH];
 	/* Written before state becomes COUNTERS_ONLINE, with release. */
 	uint64_t id;
 	uint32_t parent; /* index of the parent's record; the root's is its own */

@@ -54,7 +54,7 @@ static bool is_high(const struct mem_cgroup *memcg)
 {
 	const struct counters_record *record = memcg->memory.record;
 
-	return READ_ONCE(record->usage) > READ_ONCE(record->high);
+	return READ_ONCE(record->memory.usage) > READ_ONCE(record->memory.high);
 }
 
 /* Of the group or an ancestor, whichever is worse. The root's is the machine's. */
@@ -64,7 +64,8 @@ static int64_t worst_overage(const struct mem_cgroup *memcg)
 
 	for (; memcg->parent; memcg = memcg->parent) {
 		const struct counters_record *record = memcg->memory.record;
-		int64_t x = overage(READ_ONCE(record->usage), READ_ONCE(record->high));
+		int64_t x =
+			overage(READ_ONCE(record->memory.usage), READ_ONCE(record->memory.high));
 
 		worst = max_t(int64_t, worst, x);
 	}

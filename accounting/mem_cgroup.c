@@ -86,12 +86,23 @@ void mem_cgroup_put(struct mem_cgroup *memcg)
 static void memcg_setup(struct mem_cgroup *memcg, struct mem_cgroup *parent,
 			struct counters_record *record, const char *name)
 {
-	record->max = COUNTERS_NO_LIMIT;
-	record->high = COUNTERS_NO_LIMIT;
+	record->memory.max = COUNTERS_NO_LIMIT;
+	record->memory.high = COUNTERS_NO_LIMIT;
+	record->swap.max = COUNTERS_NO_LIMIT;
+	record->swap.high = COUNTERS_NO_LIMIT;
+	record->zswap_max = COUNTERS_NO_LIMIT;
 	record->parent = counters_index(parent ? parent->memory.record : record);
 	strncpy(record->name, name, MEMCG_NAME_MAX);
-	memcg->memory.record = record;
-	memcg->memory.parent = parent ? &parent->memory : NULL;
+	memcg->memory = (struct page_counter){
+		.record = record,
+		.level = &record->memory,
+		.parent = parent ? &parent->memory : NULL,
+	};
+	memcg->swap = (struct page_counter){
+		.record = record,
+		.level = &record->swap,
+		.parent = parent ? &parent->swap : NULL,
+	};
 	memcg->parent = parent;
 	memcg->refcnt = 1;
 	list_init(&memcg->children);

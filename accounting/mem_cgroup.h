@@ -28,9 +28,15 @@
 
 struct mem_cgroup {
 	struct page_counter memory; /* const; its record is atomic */
+	struct page_counter swap;   /* likewise */
 	int64_t refcnt;		    /* atomic; 0 is final */
 	uint64_t id;		    /* const after creation; see memcg_id.c */
 	struct mem_cgroup *parent;  /* const; holds a reference until the last put */
+
+	struct page_protection protection;
+
+	/* Atomic: what of the counters above is its own, in bytes; see swap.c. */
+	int64_t swap_bytes, zswap_bytes, zswapped_bytes;
 
 	/*
 	 * The group's heaps; the layer above reads and writes it. Pushed

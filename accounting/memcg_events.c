@@ -46,7 +46,8 @@ static void notify(const struct memcg_more *more, enum memcg_event event)
 void memcg_event(struct mem_cgroup *memcg, enum memcg_event event)
 {
 	counters_own();
-	atomic_add(&memcg->memory.record->events_local[event], 1);
+	if (event < MEMCG_EVENT_SWAP_HIGH)
+		atomic_add(&memcg->memory.record->events_local[event], 1);
 	for (; memcg; memcg = memcg->parent) {
 		const struct memcg_more *more = memcg_more_if_any(memcg);
 
@@ -64,6 +65,8 @@ uint64_t mem_cgroup_event(const struct mem_cgroup *memcg, enum memcg_event event
 
 uint64_t mem_cgroup_event_local(const struct mem_cgroup *memcg, enum memcg_event event)
 {
+	if (event >= MEMCG_EVENT_SWAP_HIGH)
+		return 0;
 	return READ_ONCE(memcg->memory.record->events_local[event]);
 }
 
@@ -76,6 +79,9 @@ const char *memcg_event_name(enum memcg_event event)
 		[MEMCG_EVENT_OOM] = "oom",
 		[MEMCG_EVENT_OOM_KILL] = "oom_kill",
 		[MEMCG_EVENT_OOM_GROUP_KILL] = "oom_group_kill",
+		[MEMCG_EVENT_SWAP_HIGH] = "high",
+		[MEMCG_EVENT_SWAP_MAX] = "max",
+		[MEMCG_EVENT_SWAP_FAIL] = "fail",
 	};
 
 	return names[event];

@@ -57,7 +57,7 @@ static void show_stat(struct mem_cgroup *memcg, struct text *text)
 
 static void show_event_array(const uint64_t *events, struct text *text)
 {
-	for (int i = 0; i < NR_MEMCG_EVENTS; i++)
+	for (int i = 0; i < MEMCG_EVENT_SWAP_HIGH; i++)
 		put(text, "%s %" PRIu64 "\n", memcg_event_name((enum memcg_event)i),
 		    READ_ONCE(events[i]));
 }

@@ -10,6 +10,7 @@
 #include "accounting/memcg_more.h"
 #include "accounting/obj_cgroup.h"
 #include "accounting/obj_stock.h"
+#include "accounting/swap.h"
 #include "alloc/base/message.h"
 
 static void sum_charged(struct obj_cgroup *objcg, void *arg)
@@ -44,8 +45,9 @@ static void recount_one(struct mem_cgroup *memcg)
 	record->span_bytes = 0;
 	memcg_for_each_objcg(memcg, sum_records, record);
 	memcg_for_each_objcg(memcg, sum_charged, &bytes);
+	memcg_recount_swap(memcg);
 	for (; memcg; memcg = memcg->parent)
-		memcg->memory.record->usage += bytes >> PAGE_SHIFT;
+		memcg->memory.level->usage += bytes >> PAGE_SHIFT;
 }
 
 bool mem_cgroup_fork_child(void)
@@ -55,7 +57,10 @@ bool mem_cgroup_fork_child(void)
 	if (counters_fork_child())
 		return false;
 	for_each_memcg (memcg, &root_memcg) {
-		memcg->memory.record->usage = 0;
+		memcg->memory.level->usage = 0;
+		memcg->swap.level->usage = 0;
+		memcg->memory.record->zswap = 0;
+		memcg->memory.record->zswapped = 0;
 		memcg_more_fork_child(memcg);
 		page_counter_forget_protected_usage(&memcg->memory);
 	}

@@ -22,30 +22,30 @@ uint64_t mem_cgroup_usage(const struct mem_cgroup *memcg)
 	/* A removed group is charged nothing, its counter with what it was last. */
 	if (!load_acquire(&memcg->online))
 		return 0;
-	return pages_to_bytes(READ_ONCE(memcg->memory.record->usage));
+	return pages_to_bytes(READ_ONCE(memcg->memory.level->usage));
 }
 
 uint64_t mem_cgroup_peak(const struct mem_cgroup *memcg)
 {
-	return pages_to_bytes(READ_ONCE(memcg->memory.record->peak));
+	return pages_to_bytes(READ_ONCE(memcg->memory.level->peak));
 }
 
 /* ---- Limits ---------------------------------------------------------------- */
 
 uint64_t mem_cgroup_max(const struct mem_cgroup *memcg)
 {
-	return pages_to_bytes(READ_ONCE(memcg->memory.record->max));
+	return pages_to_bytes(READ_ONCE(memcg->memory.level->max));
 }
 
 uint64_t mem_cgroup_high(const struct mem_cgroup *memcg)
 {
-	return pages_to_bytes(READ_ONCE(memcg->memory.record->high));
+	return pages_to_bytes(READ_ONCE(memcg->memory.level->high));
 }
 
 /* How many pages are to go. */
 static int64_t pages_above(const struct mem_cgroup *memcg, const int64_t *limit)
 {
-	return READ_ONCE(memcg->memory.record->usage) - READ_ONCE(*limit);
+	return READ_ONCE(memcg->memory.level->usage) - READ_ONCE(*limit);
 }
 
 /* Reclaims until usage is below @limit, or does not fall any more; @stalled waits for it. */
@@ -85,18 +85,18 @@ void memcg_meet_limits(struct mem_cgroup *memcg, gfp_t gfp)
 	memcg_drain_stocks(memcg);
 	if (!memcg->parent || !memcg_may_reclaim(gfp)) /* the root's high is the machine's */
 		return;
-	reclaim_to(memcg, &memcg->memory.record->max, gfp, NULL);
-	reclaim_to(memcg, &memcg->memory.record->high, gfp, NULL);
+	reclaim_to(memcg, &memcg->memory.level->max, gfp, NULL);
+	reclaim_to(memcg, &memcg->memory.level->high, gfp, NULL);
 }
 
 int mem_cgroup_set_max(struct mem_cgroup *memcg, uint64_t bytes)
 {
-	return set_limit(memcg, &memcg->memory.record->max, bytes);
+	return set_limit(memcg, &memcg->memory.level->max, bytes);
 }
 
 int mem_cgroup_set_high(struct mem_cgroup *memcg, uint64_t bytes)
 {
-	return set_limit(memcg, &memcg->memory.record->high, bytes);
+	return set_limit(memcg, &memcg->memory.level->high, bytes);
 }
 
 /* ---- Protection ------------------------------------------------------------- */

@@ -10,6 +10,16 @@
 #include "accounting/oom.h"
 #include "accounting/psi.h"
 
+/* What comes and goes, in pages; as in memory.stat. */
+enum memcg_swap_count {
+	MEMCG_PSWPIN,  /* read from the file */
+	MEMCG_PSWPOUT, /* written to it */
+	MEMCG_ZSWPIN,  /* decompressed */
+	MEMCG_ZSWPOUT, /* compressed */
+	MEMCG_ZSWPWB,  /* compressed, and then written to the file */
+	NR_MEMCG_SWAP_COUNTS
+};
+
 struct memcg_more {
 	/* By ->list; cgroup_lock, and RCU for readers. */
 	struct list_head listeners; /* see memcg_events.c */
@@ -21,6 +31,8 @@ struct memcg_more {
 
 	struct memcg_oom oom; /* see oom.c */
 	int64_t reserve;      /* atomic: bytes; see reserve.c */
+
+	uint64_t swap_counts[NR_MEMCG_SWAP_COUNTS]; /* atomic: over the subtree */
 };
 
 /*

@@ -45,14 +45,14 @@ static void note_with_all(const struct memcg_more *more, int64_t pages)
 /* cgroup_lock; R1 and R2. A charge may raise the mark meanwhile. */
 static int64_t lower_mark(const struct memcg_more *more, struct counters_record *record)
 {
-	int64_t local = READ_ONCE(record->peak_local), usage;
+	int64_t local = READ_ONCE(record->memory.peak_local), usage;
 
 	do {
 		if (more)
 			note_with_all(more, local);
-		usage = READ_ONCE(record->usage);
+		usage = READ_ONCE(record->memory.usage);
 		/* Pairs with the acquire in mem_cgroup_peak_read(). */
-	} while (!cmpxchg_release(&record->peak_local, &local, usage));
+	} while (!cmpxchg_release(&record->memory.peak_local, &local, usage));
 	return usage;
 }
 
@@ -62,9 +62,9 @@ void mem_cgroup_reset_peak(struct mem_cgroup *memcg)
 
 	counters_own();
 	lock(&cgroup_lock);
-	atomic_xchg(&record->peak, lower_mark(memcg_more_if_any(memcg), record));
+	atomic_xchg(&record->memory.peak, lower_mark(memcg_more_if_any(memcg), record));
 	/* A charge raises ->peak_local first: if we have just undone the other, redo it. */
-	page_counter_raise(&record->peak, READ_ONCE(record->peak_local));
+	page_counter_raise(&record->memory.peak, READ_ONCE(record->memory.peak_local));
 	unlock(&cgroup_lock);
 }
 
@@ -89,7 +89,7 @@ struct mem_cgroup_peak *mem_cgroup_peak_open(struct mem_cgroup *memcg)
 uint64_t mem_cgroup_peak_read(const struct mem_cgroup_peak *peak)
 {
 	/* Pairs with the release in lower_mark(). */
-	int64_t local = load_acquire(&peak->memcg->memory.record->peak_local);
+	int64_t local = load_acquire(&peak->memcg->memory.level->peak_local);
 	int64_t value = READ_ONCE(peak->value);
 
 	if (value == NOT_RESET)

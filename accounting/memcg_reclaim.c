@@ -10,7 +10,7 @@
 /* Returns by how many pages usage fell. Nobody waits for them, so it is no stall. */
 static int64_t reclaim_once(struct mem_cgroup *memcg, int64_t pages, gfp_t gfp)
 {
-	int64_t *usage = &memcg->memory.record->usage;
+	int64_t *usage = &memcg->memory.level->usage;
 	int64_t before = READ_ONCE(*usage);
 
 	memcg_drain_stocks(memcg);

@@ -5,6 +5,7 @@
 
 #include "accounting/charge.h"
 #include "accounting/obj_stock.h"
+#include "accounting/swap.h"
 #include "alloc/base/message.h"
 #include "alloc/base/meta.h"
 #include "alloc/base/os.h"
@@ -220,6 +221,20 @@ void obj_cgroup_remove_span(struct obj_cgroup *objcg, int64_t bytes, struct hlis
 	unlock(objcg_lock(objcg));
 }
 
+void __obj_cgroup_charged_span(struct obj_cgroup *objcg, int64_t bytes)
+{
+	if (ACCOUNTING)
+		account_span(objcg, bytes);
+}
+
+void __obj_cgroup_uncharge_span(struct obj_cgroup *objcg, int64_t bytes)
+{
+	if (!ACCOUNTING)
+		return;
+	account_span(objcg, -bytes);
+	page_counter_uncharge(&READ_ONCE(objcg->memcg)->memory, bytes >> PAGE_SHIFT);
+}
+
 void obj_cgroup_lose_bytes(struct obj_cgroup *objcg, size_t bytes)
 {
 	lock(objcg_lock(objcg));
@@ -268,6 +283,10 @@ void __obj_cgroup_uncharge_killed(struct obj_cgroup *objcg, const struct obj_cgr
 {
 	account_span(objcg, -killed->span_bytes);
 	obj_cgroup_uncharge_pages(objcg, killed->span_bytes >> PAGE_SHIFT);
+	if (killed->swap_bytes)
+		__obj_cgroup_uncharge_swap(objcg, killed->swap_bytes);
+	if (killed->zswapped_bytes)
+		__obj_cgroup_uncharge_zswap(objcg, killed->zswap_bytes, killed->zswapped_bytes);
 	account_slabs(objcg, -killed->slab_bytes, -killed->objects);
 	account_bytes(objcg, -killed->object_bytes);
 	obj_cgroup_return_bytes(objcg, killed->object_bytes);
@@ -314,6 +333,7 @@ int64_t memcg_reparent_objcgs(struct mem_cgroup *memcg)
 		handed_over++;
 	}
 	reparent_one(memcg->objcg, memcg, parent);
+	memcg_reparent_swap(memcg);
 	return handed_over;
 }
 

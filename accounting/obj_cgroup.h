@@ -51,6 +51,8 @@ struct obj_cgroup {
 	/* cgroup_lock, for the time of a count: what the slabs really hold. */
 	int64_t counted_bytes, counted_objects, counted_slab, counted_span;
 	int64_t counted_lost;
+	int64_t counted_swap;	 /* of spans with room in swap */
+	int64_t counted_transit; /* of those that are charged to memory, too */
 
 	/* Its objcg_lock(): */
 	struct list_head stocks;   /* by ->list; no references, either way */
@@ -121,7 +123,9 @@ void obj_cgroup_lose_bytes(struct obj_cgroup *objcg, size_t bytes);
 
 /* What spans and slabs without an owner had when they were killed. */
 struct obj_cgroup_killed {
-	int64_t span_bytes;
+	int64_t span_bytes; /* charged to memory */
+	int64_t swap_bytes;
+	int64_t zswap_bytes, zswapped_bytes;
 	int64_t object_bytes; /* live */
 	int64_t slab_bytes;
 	int64_t objects; /* as the records have it */

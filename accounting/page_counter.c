@@ -25,27 +25,43 @@ static void propagate(const int64_t *usage, const int64_t *setting, int64_t *pro
 	}
 }
 
-void propagate_protected_usage(struct page_counter *counter)
+/* The group, if it is its memory that is counted; NULL: its swap. */
+static struct mem_cgroup *memory_of(struct page_counter *counter)
 {
-	struct counters_record *record = counter->record;
-	struct page_counter *parent = counter->parent;
+	if (counter->level != &counter->record->memory)
+		return NULL;
+	return container_of(counter, struct mem_cgroup, memory);
+}
+
+static void propagate_memory(struct mem_cgroup *memcg)
+{
+	const struct counters_record *record = memcg->memory.record;
+	struct page_protection *own = &memcg->protection, *parent;
 
 	/* Most groups are not protected, and never were. */
-	if (likely(!(READ_ONCE(record->min) | READ_ONCE(record->low) |
-		     READ_ONCE(counter->min_usage) | READ_ONCE(counter->low_usage))))
+	if (likely(!(READ_ONCE(record->min) | READ_ONCE(record->low) | READ_ONCE(own->min_usage) |
+		     READ_ONCE(own->low_usage))))
 		return;
-	if (!parent)
+	if (!memcg->parent)
 		return;
-	propagate(&record->usage, &record->min, &counter->min_usage, &parent->children_min_usage);
-	propagate(&record->usage, &record->low, &counter->low_usage, &parent->children_low_usage);
+	parent = &memcg->parent->protection;
+	propagate(&record->memory.usage, &record->min, &own->min_usage,
+		  &parent->children_min_usage);
+	propagate(&record->memory.usage, &record->low, &own->low_usage,
+		  &parent->children_low_usage);
+}
+
+void propagate_protected_usage(struct page_counter *counter)
+{
+	struct mem_cgroup *memcg = memory_of(counter);
+
+	if (memcg)
+		propagate_memory(memcg);
 }
 
 void page_counter_forget_protected_usage(struct page_counter *counter)
 {
-	counter->min_usage = 0;
-	counter->low_usage = 0;
-	counter->children_min_usage = 0;
-	counter->children_low_usage = 0;
+	memory_of(counter)->protection = (struct page_protection){0};
 }
 
 void page_counter_set_min(struct page_counter *counter, int64_t pages)
@@ -61,45 +77,57 @@ void page_counter_set_low(struct page_counter *counter, int64_t pages)
 }
 
 /* ->peak_local is never above ->peak for long: see memcg_peak.c. */
-static void raise_peak(struct counters_record *record, int64_t usage)
+static void raise_peak(struct counters_level *level, int64_t usage)
 {
-	if (likely(usage <= READ_ONCE(record->peak_local)))
+	if (likely(usage <= READ_ONCE(level->peak_local)))
 		return;
-	page_counter_raise(&record->peak_local, usage);
-	page_counter_raise(&record->peak, usage);
+	page_counter_raise(&level->peak_local, usage);
+	page_counter_raise(&level->peak, usage);
 }
 
 static void uncharge_one(struct page_counter *counter, int64_t pages)
 {
-	int64_t usage = atomic_sub(&counter->record->usage, pages);
+	int64_t usage = atomic_sub(&counter->level->usage, pages);
 
 	if (unlikely(usage < 0))
 		die("page counter of '%s' fell to %ld pages", counter->record->name, (long)usage);
 	propagate_protected_usage(counter);
 }
 
-/* So many pages were granted, and usage is what it is with them. */
+static bool is_high(const struct counters_level *level)
+{
+	return READ_ONCE(level->usage) > READ_ONCE(level->high);
+}
+
+/*
+ * So many pages were granted, and usage is what it is with them. Who takes memory is
+ * slowed down for too much swap, too: what goes there goes to make room for him.
+ */
 static void note_granted(struct page_counter *counter, int64_t pages, int64_t usage)
 {
-	raise_peak(counter->record, usage);
-	propagate_protected_usage(counter);
-	if (unlikely(usage > READ_ONCE(counter->record->high)))
-		memalloc_note_high(container_of(counter, struct mem_cgroup, memory), pages);
+	struct mem_cgroup *memcg = memory_of(counter);
+
+	raise_peak(counter->level, usage);
+	if (!memcg)
+		return;
+	propagate_memory(memcg);
+	if (unlikely(usage > READ_ONCE(counter->level->high) || is_high(memcg->swap.level)))
+		memalloc_note_high(memcg, pages);
 }
 
 /* Returns the usage with the pages, or -1 if there is no room for them. */
 static int64_t try_charge_one(struct page_counter *counter, int64_t pages)
 {
-	struct counters_record *record = counter->record;
-	int64_t usage = READ_ONCE(record->usage);
+	struct counters_level *level = counter->level;
+	int64_t usage = READ_ONCE(level->usage);
 
 	do {
 		/* A limit does not bind the root. */
-		if (counter->parent && usage + pages > READ_ONCE(record->max)) {
-			atomic_add(&record->failcnt, 1);
+		if (counter->parent && usage + pages > READ_ONCE(level->max)) {
+			atomic_add(&level->failcnt, 1);
 			return -1;
 		}
-	} while (!cmpxchg_relaxed(&record->usage, &usage, usage + pages));
+	} while (!cmpxchg_relaxed(&level->usage, &usage, usage + pages));
 	return usage + pages;
 }
 
@@ -151,7 +179,7 @@ void page_counter_charge(struct page_counter *counter, int64_t pages)
 {
 	counters_own();
 	for (; counter; counter = counter->parent) {
-		raise_peak(counter->record, atomic_add(&counter->record->usage, pages));
+		raise_peak(counter->level, atomic_add(&counter->level->usage, pages));
 		propagate_protected_usage(counter);
 	}
 }
@@ -168,7 +196,7 @@ int64_t page_counter_margin(const struct page_counter *counter)
 	int64_t margin = COUNTERS_NO_LIMIT;
 
 	for (; counter->parent; counter = counter->parent) {
-		int64_t room = READ_ONCE(counter->record->max) - READ_ONCE(counter->record->usage);
+		int64_t room = READ_ONCE(counter->level->max) - READ_ONCE(counter->level->usage);
 
 		margin = min_t(int64_t, margin, room);
 	}
@@ -180,7 +208,7 @@ int64_t page_counter_margin_high(const struct page_counter *counter)
 	int64_t margin = COUNTERS_NO_LIMIT;
 
 	for (; counter; counter = counter->parent) {
-		int64_t room = READ_ONCE(counter->record->high) - READ_ONCE(counter->record->usage);
+		int64_t room = READ_ONCE(counter->level->high) - READ_ONCE(counter->level->usage);
 
 		margin = min_t(int64_t, margin, room);
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hierarchical counters in pages of PAGE_SIZE.
+ * Hierarchical counters in pages of PAGE_SIZE: a group has one for memory, and one for
+ * what of it is in swap.
  *
  * A charge is made in the counter and all its ancestors or in none. Usage never
  * passes max, not even for a moment: each level is compared and exchanged, so
@@ -16,8 +17,12 @@
 
 struct page_counter {
 	struct counters_record *record; /* const after creation */
+	struct counters_level *level;	/* const: its part of the record */
 	struct page_counter *parent;	/* const; NULL for the root */
+};
 
+/* What of a group's memory is protected; swap is not. */
+struct page_protection {
 	/*
 	 * Atomic: the smaller of usage and min or low, and the sums of the children's.
 	 * At any quiet moment they are right; see propagate_protected_usage().
@@ -59,13 +64,13 @@ static inline void page_counter_raise(int64_t *mark, int64_t usage)
 		;
 }
 
-/* Protection of a counter that has a parent. */
+/* Protection of memory: of a counter that has a parent. */
 void page_counter_set_min(struct page_counter *counter, int64_t pages);
 void page_counter_set_low(struct page_counter *counter, int64_t pages);
 
 /*
- * After usage, min or low have changed. Forgetting is for a counter whose sums are not
- * to be relied on, while nobody else is there.
+ * After usage, min or low have changed; of swap nothing is done. Forgetting is for a counter whose
+ * sums are not to be relied on, while nobody else is there.
  */
 void propagate_protected_usage(struct page_counter *counter);
 void page_counter_forget_protected_usage(struct page_counter *counter);

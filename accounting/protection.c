@@ -49,47 +49,48 @@ static bool is_top(const struct mem_cgroup *parent, const struct mem_cgroup *roo
 
 void mem_cgroup_calculate_protection(struct mem_cgroup *root, struct mem_cgroup *memcg)
 {
-	struct page_counter *counter = &memcg->memory, *parent = counter->parent;
-	const struct counters_record *record = counter->record;
-	int64_t usage = READ_ONCE(record->usage);
+	struct page_protection *own = &memcg->protection;
+	const struct counters_record *record = memcg->memory.record;
+	const struct mem_cgroup *parent = memcg->parent;
+	int64_t usage = READ_ONCE(record->memory.usage);
 	int64_t parent_usage;
 
 	if (!root)
 		root = &root_memcg;
 	if (memcg == root) /* which is what shall be reclaimed */
 		return;
-	if (is_top(memcg->parent, root)) {
-		WRITE_ONCE(counter->emin, READ_ONCE(record->min));
-		WRITE_ONCE(counter->elow, READ_ONCE(record->low));
+	if (is_top(parent, root)) {
+		WRITE_ONCE(own->emin, READ_ONCE(record->min));
+		WRITE_ONCE(own->elow, READ_ONCE(record->low));
 		return;
 	}
-	parent_usage = READ_ONCE(parent->record->usage);
-	WRITE_ONCE(counter->emin,
-		   effective(usage, parent_usage, READ_ONCE(record->min), READ_ONCE(parent->emin),
-			     READ_ONCE(parent->children_min_usage)));
-	WRITE_ONCE(counter->elow,
-		   effective(usage, parent_usage, READ_ONCE(record->low), READ_ONCE(parent->elow),
-			     READ_ONCE(parent->children_low_usage)));
+	parent_usage = READ_ONCE(parent->memory.level->usage);
+	WRITE_ONCE(own->emin, effective(usage, parent_usage, READ_ONCE(record->min),
+					READ_ONCE(parent->protection.emin),
+					READ_ONCE(parent->protection.children_min_usage)));
+	WRITE_ONCE(own->elow, effective(usage, parent_usage, READ_ONCE(record->low),
+					READ_ONCE(parent->protection.elow),
+					READ_ONCE(parent->protection.children_low_usage)));
 }
 
 int64_t mem_cgroup_effective_min(const struct mem_cgroup *memcg)
 {
-	return READ_ONCE(memcg->memory.emin);
+	return READ_ONCE(memcg->protection.emin);
 }
 
 int64_t mem_cgroup_effective_low(const struct mem_cgroup *memcg)
 {
-	return READ_ONCE(memcg->memory.elow);
+	return READ_ONCE(memcg->protection.elow);
 }
 
 bool mem_cgroup_below_min(const struct mem_cgroup *root, const struct mem_cgroup *memcg)
 {
 	return memcg != root &&
-	       mem_cgroup_effective_min(memcg) >= READ_ONCE(memcg->memory.record->usage);
+	       mem_cgroup_effective_min(memcg) >= READ_ONCE(memcg->memory.level->usage);
 }
 
 bool mem_cgroup_below_low(const struct mem_cgroup *root, const struct mem_cgroup *memcg)
 {
 	return memcg != root &&
-	       mem_cgroup_effective_low(memcg) >= READ_ONCE(memcg->memory.record->usage);
+	       mem_cgroup_effective_low(memcg) >= READ_ONCE(memcg->memory.level->usage);
 }

@@ -20,8 +20,8 @@ void memalloc_note_refusal(const struct mem_cgroup *memcg, uint64_t bytes)
 	const struct counters_record *record = memcg->memory.record;
 
 	memalloc.refusal.id = memcg->id;
-	memalloc.refusal.usage = (uint64_t)READ_ONCE(record->usage) << PAGE_SHIFT;
-	memalloc.refusal.limit = (uint64_t)READ_ONCE(record->max) << PAGE_SHIFT;
+	memalloc.refusal.usage = (uint64_t)READ_ONCE(record->memory.usage) << PAGE_SHIFT;
+	memalloc.refusal.limit = (uint64_t)READ_ONCE(record->memory.max) << PAGE_SHIFT;
 	memalloc.refusal.bytes = bytes;
 }
 

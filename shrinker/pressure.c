@@ -218,7 +218,7 @@ static bool watch_has_fired(const struct pollfd *fds, int n)
 
 static int64_t usage(void)
 {
-	return READ_ONCE(root_memcg.memory.record->usage);
+	return READ_ONCE(root_memcg.memory.level->usage);
 }
 
 /* From there on a charge stops and has us look: pressure_machine_high(). */
@@ -227,7 +227,7 @@ static void set_high(int64_t room)
 	int64_t high = room < COUNTERS_NO_LIMIT ? usage() + room : COUNTERS_NO_LIMIT;
 
 	counters_own();
-	WRITE_ONCE(root_memcg.memory.record->high, high);
+	WRITE_ONCE(root_memcg.memory.level->high, high);
 }
 
 /* Returns whether there is a thread; else it is tried again later. */

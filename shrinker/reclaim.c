@@ -43,7 +43,7 @@ static int64_t amount(const struct reclaim *reclaim)
 	struct page_run_stats stats;
 
 	if (!reclaim->machine)
-		return READ_ONCE(reclaim->target->memory.record->usage);
+		return READ_ONCE(reclaim->target->memory.level->usage);
 	page_runs_stats(&stats);
 	return (int64_t)(stats.used + stats.dirty);
 }
@@ -60,7 +60,7 @@ static bool is_enough(const struct reclaim *reclaim)
 
 static int64_t usage_of_all(void)
 {
-	return READ_ONCE(root_memcg.memory.record->usage);
+	return READ_ONCE(root_memcg.memory.level->usage);
 }
 
 /* Pages of objects that are gone, to the machine. Looks at each slab where some are. */
@@ -96,7 +96,7 @@ static bool scope_is_enough(struct shrink_scope *scope)
  */
 static uint32_t unprotected_share(struct reclaim *reclaim, const struct mem_cgroup *memcg)
 {
-	int64_t usage = READ_ONCE(memcg->memory.record->usage);
+	int64_t usage = READ_ONCE(memcg->memory.level->usage);
 	int64_t min = mem_cgroup_effective_min(memcg);
 	int64_t low = mem_cgroup_effective_low(memcg);
 	int64_t protected = min;
@@ -117,7 +117,7 @@ static bool is_protected(struct reclaim *reclaim, struct mem_cgroup *memcg)
 {
 	mem_cgroup_calculate_protection(reclaim->target, memcg);
 	/* What is not charged is of use to the machine only. */
-	if (!READ_ONCE(memcg->memory.record->usage))
+	if (!READ_ONCE(memcg->memory.level->usage))
 		return !reclaim->machine;
 	if (mem_cgroup_below_min(reclaim->target, memcg))
 		return true;

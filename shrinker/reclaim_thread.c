@@ -94,7 +94,7 @@ static int64_t excess(const struct mem_cgroup *memcg)
 {
 	const struct counters_record *record = memcg->memory.record;
 
-	return READ_ONCE(record->usage) - READ_ONCE(record->high);
+	return READ_ONCE(record->memory.usage) - READ_ONCE(record->memory.high);
 }
 
 /* Returns whether it gave something, or there is nothing to do any more. */
@@ -390,7 +390,7 @@ static bool wait_for_answer(const struct mem_cgroup *memcg, uint64_t ticket, int
 		uint32_t seen = __atomic_load_n(&steps, __ATOMIC_SEQ_CST);
 
 		if (is_answered(memcg, ticket, &gave) ||
-		    READ_ONCE(memcg->memory.record->usage) <= low)
+		    READ_ONCE(memcg->memory.level->usage) <= low)
 			return gave;
 		now = os_clock_ms();
 		if (now >= end) {
@@ -403,7 +403,7 @@ static bool wait_for_answer(const struct mem_cgroup *memcg, uint64_t ticket, int
 
 int64_t reclaim_thread_ask(struct mem_cgroup *memcg, int64_t pages)
 {
-	int64_t start = READ_ONCE(memcg->memory.record->usage);
+	int64_t start = READ_ONCE(memcg->memory.level->usage);
 	uint64_t ticket = ask(memcg, pages);
 	bool gave;
 
@@ -412,7 +412,7 @@ int64_t reclaim_thread_ask(struct mem_cgroup *memcg, int64_t pages)
 	__atomic_add_fetch(&waiting, 1, __ATOMIC_SEQ_CST); /* pairs with reclaim_thread_step() */
 	gave = wait_for_answer(memcg, ticket, start - pages);
 	atomic_sub(&waiting, 1);
-	return max_t(int64_t, start - READ_ONCE(memcg->memory.record->usage), gave);
+	return max_t(int64_t, start - READ_ONCE(memcg->memory.level->usage), gave);
 }
 
 /* ---- fork ---------------------------------------------------------------------- */

@@ -77,6 +77,8 @@ static void count_reset(struct obj_cgroup *objcg, void *arg)
 	objcg->counted_objects = 0;
 	objcg->counted_slab = 0;
 	objcg->counted_span = 0;
+	objcg->counted_swap = 0;
+	objcg->counted_transit = 0;
 }
 
 void slab_count_all(void)

@@ -234,10 +234,10 @@ static void note_machine(gfp_t gfp)
 
 Test(high, the_root_s_is_the_machine_s, .fini = check)
 {
-	int64_t usage = root_memcg.memory.record->usage;
+	int64_t usage = root_memcg.memory.level->usage;
 
 	reclaim_ops.machine_high = note_machine;
-	WRITE_ONCE(root_memcg.memory.record->high, usage + (int64_t)(HIGH >> PAGE_SHIFT));
+	WRITE_ONCE(root_memcg.memory.level->high, usage + (int64_t)(HIGH >> PAGE_SHIFT));
 	cr_expect_lt(time_of(allocate), 100, "nobody sleeps here");
 	cr_expect_eq(machine_calls, 1);
 	cr_expect_eq(machine_gfp, GFP_KERNEL);
@@ -249,7 +249,7 @@ Test(high, the_root_s_is_the_machine_s, .fini = check)
 	allocate_noreclaim();
 	cr_expect_eq(machine_calls, 3);
 	cr_expect_eq(highs(mem_cgroup_root()), 0);
-	WRITE_ONCE(root_memcg.memory.record->high, COUNTERS_NO_LIMIT);
+	WRITE_ONCE(root_memcg.memory.level->high, COUNTERS_NO_LIMIT);
 	allocate();
 	cr_expect_eq(machine_calls, 3);
 	reclaim_ops.machine_high = NULL;

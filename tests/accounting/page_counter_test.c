@@ -25,12 +25,12 @@ static bool try_charge(struct mem_cgroup *memcg, int64_t pages)
 
 static int64_t usage(struct mem_cgroup *memcg)
 {
-	return memcg->memory.record->usage;
+	return memcg->memory.level->usage;
 }
 
 static int64_t peak(struct mem_cgroup *memcg)
 {
-	return memcg->memory.record->peak;
+	return memcg->memory.level->peak;
 }
 
 static void limit(struct mem_cgroup *memcg, int64_t pages)
@@ -52,8 +52,8 @@ Test(page_counter, charges_all_ancestors_or_none, .init = make_two)
 	cr_expect_eq(fail, &outer->memory);
 	cr_expect_eq(usage(inner), 7);
 	cr_expect_eq(usage(outer), 7);
-	cr_expect_eq(outer->memory.record->failcnt, 1);
-	cr_expect_eq(inner->memory.record->failcnt, 0);
+	cr_expect_eq(outer->memory.level->failcnt, 1);
+	cr_expect_eq(inner->memory.level->failcnt, 0);
 
 	cr_expect(try_charge(inner, 3), "up to the limit");
 	page_counter_uncharge(&inner->memory, 10);
@@ -79,7 +79,7 @@ Test(page_counter, peak_is_the_highest_usage_there_was, .init = make_two)
 
 Test(page_counter, root_has_no_limit, .init = make_two)
 {
-	root_memcg.memory.record->max = 0;
+	root_memcg.memory.level->max = 0;
 	cr_expect(try_charge(&root_memcg, 5));
 	page_counter_uncharge(&root_memcg.memory, 5);
 }
@@ -124,7 +124,7 @@ static void *charge_all(void *arg)
 
 	while (page_counter_try_charge(&memcg->memory, 1, &over)) {
 		charged++;
-		if (READ_ONCE(memcg->memory.record->usage) > READ_ONCE(memcg->memory.record->max))
+		if (READ_ONCE(memcg->memory.level->usage) > READ_ONCE(memcg->memory.level->max))
 			return (void *)-1l;
 	}
 	return (void *)charged;

@@ -65,16 +65,16 @@ Test(protection, is_what_is_used_and_asked_for, .init = make)
 	set_min(b, 100);
 	set_min(c, 20);
 	set_min(d, 20);
-	cr_expect_eq(b->memory.children_min_usage, 30 * MB);
-	cr_expect_eq(a->memory.children_min_usage, 40 * MB);
+	cr_expect_eq(b->protection.children_min_usage, 30 * MB);
+	cr_expect_eq(a->protection.children_min_usage, 40 * MB);
 	uncharge(d, 5 * MB);
-	cr_expect_eq(b->memory.children_min_usage, 25 * MB);
+	cr_expect_eq(b->protection.children_min_usage, 25 * MB);
 	set_min(c, 10);
-	cr_expect_eq(b->memory.children_min_usage, 15 * MB);
-	cr_expect_eq(b->memory.children_low_usage, 0);
+	cr_expect_eq(b->protection.children_min_usage, 15 * MB);
+	cr_expect_eq(b->protection.children_low_usage, 0);
 	uncharge(c, 30 * MB);
 	uncharge(d, 5 * MB);
-	cr_expect_eq(b->memory.children_min_usage, 0);
+	cr_expect_eq(b->protection.children_min_usage, 0);
 }
 
 /* The kernel's self-test: 50M for children that ask for 75M, 25M and nothing. */
@@ -169,12 +169,12 @@ Test(protection, a_removed_group_protects_nothing, .init = make)
 	set_active_memcg(NULL);
 	set_min(c, 10);
 	set_low(c, 10);
-	cr_expect_geq(b->memory.children_min_usage, MB);
+	cr_expect_geq(b->protection.children_min_usage, MB);
 	cr_assert_eq(mem_cgroup_rmdir(c), 0);
-	cr_expect_eq(b->memory.children_min_usage, 0);
-	cr_expect_eq(b->memory.children_low_usage, 0);
+	cr_expect_eq(b->protection.children_min_usage, 0);
+	cr_expect_eq(b->protection.children_low_usage, 0);
 	cr_expect_eq(mem_cgroup_set_min(c, 1 << 20), -ENODEV);
-	cr_expect_eq(b->memory.children_min_usage, 0);
+	cr_expect_eq(b->protection.children_min_usage, 0);
 }
 
 /* ---- Many at once ------------------------------------------------------------- */
@@ -206,7 +206,7 @@ Test(protection, sums_are_right_when_all_is_quiet, .init = make)
 		pthread_create(&threads[i], NULL, churn, of[i]);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	cr_expect_eq(c->memory.min_usage, 3);
-	cr_expect_eq(d->memory.min_usage, 4);
-	cr_expect_eq(b->memory.children_min_usage, 7);
+	cr_expect_eq(c->protection.min_usage, 3);
+	cr_expect_eq(d->protection.min_usage, 4);
+	cr_expect_eq(b->protection.children_min_usage, 7);
 }

@@ -170,12 +170,12 @@ Test(control, limits_are_met, .init = make, .fini = unmake)
 {
 	struct counters_record *record = memcg->memory.record;
 
-	WRITE_ONCE(record->max, 50 * (int64_t)PAGES);
+	WRITE_ONCE(record->memory.max, 50 * (int64_t)PAGES);
 	ask(memcg, 9, CONTROL_MEET_LIMITS);
 	control_run(GFP_KERNEL);
 	expect_reply(9, 0);
 	cr_expect_eq(mem_cgroup_usage(memcg), 50 * BLOCK);
-	WRITE_ONCE(record->high, 30 * (int64_t)PAGES);
+	WRITE_ONCE(record->memory.high, 30 * (int64_t)PAGES);
 	ask(memcg, 10, CONTROL_MEET_LIMITS);
 	control_run(GFP_KERNEL);
 	expect_reply(10, 0);
@@ -213,7 +213,7 @@ Test(control, limits_are_met_with_a_request, .init = make, .fini = unmake)
 {
 	struct counters_record *record = memcg->memory.record;
 
-	WRITE_ONCE(record->max, 50 * (int64_t)PAGES);
+	WRITE_ONCE(record->memory.max, 50 * (int64_t)PAGES);
 	ask(memcg, 9, 10 * PAGES);
 	control_run(GFP_KERNEL);
 	expect_reply(9, 0);
@@ -227,8 +227,8 @@ Test(control, protection_is_taken_note_of, .init = make, .fini = unmake)
 	WRITE_ONCE(memcg->memory.record->low, 30 * (int64_t)PAGES);
 	ask(memcg, 9, CONTROL_MEET_LIMITS);
 	control_run(GFP_KERNEL);
-	cr_expect_eq(memcg->memory.parent->children_min_usage, 20 * (int64_t)PAGES);
-	cr_expect_eq(memcg->memory.parent->children_low_usage, 30 * (int64_t)PAGES);
+	cr_expect_eq(memcg->parent->protection.children_min_usage, 20 * (int64_t)PAGES);
+	cr_expect_eq(memcg->parent->protection.children_low_usage, 30 * (int64_t)PAGES);
 	mem_cgroup_calculate_protection(mem_cgroup_root(), memcg->parent);
 	mem_cgroup_calculate_protection(mem_cgroup_root(), memcg);
 	cr_expect_eq(mem_cgroup_effective_low(memcg), 30 * (int64_t)PAGES);

@@ -62,12 +62,12 @@ static int64_t later(void)
 
 static int64_t high(void)
 {
-	return root_memcg.memory.record->high;
+	return root_memcg.memory.level->high;
 }
 
 static int64_t usage(void)
 {
-	return root_memcg.memory.record->usage;
+	return root_memcg.memory.level->usage;
 }
 
 TestSuite(pressure, .init = begin, .fini = fake_tree_remove, .timeout = 30);

@@ -52,7 +52,7 @@ static void end(void)
 /* Sets it and does nothing about it. */
 static void set_high(struct mem_cgroup *group, uint64_t bytes)
 {
-	WRITE_ONCE(group->memory.record->high, (int64_t)(bytes >> PAGE_SHIFT));
+	WRITE_ONCE(group->memory.level->high, (int64_t)(bytes >> PAGE_SHIFT));
 }
 
 static bool falls_to(struct mem_cgroup *group, uint64_t bytes)

@@ -646,12 +646,12 @@ Test(group, verify_sees_a_wrong_counter, .init = make)
 	cr_assert_not_null(kmalloc(1000, GFP_KERNEL));
 	cr_assert_eq(mem_cgroup_verify(a, &sum), 0);
 	cr_expect_eq(sum.object_bytes, 1024);
-	a->memory.record->usage++;
+	a->memory.level->usage++;
 	cr_expect_eq(mem_cgroup_verify(a, &sum), -EUCLEAN);
 	cr_expect_eq(sum.usage, sum.object_bytes + sum.span_bytes + sum.stock_bytes +
 					sum.leftover_bytes + 4096);
 	cr_expect_eq(mem_cgroup_verify(b, NULL), 0);
-	a->memory.record->usage--;
+	a->memory.level->usage--;
 	cr_expect_eq(mem_cgroup_verify(a, NULL), 0);
 	cr_expect_eq(mem_cgroup_verify(mem_cgroup_root(), NULL), 0);
 }

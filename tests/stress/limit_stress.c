@@ -358,8 +358,8 @@ static void remove_groups(void)
 		CHECK(!mem_cgroup_rmdir(shelves[i].memcg), "rmdir");
 		mem_cgroup_put(shelves[i].memcg);
 	}
-	CHECK(parent->memory.children_min_usage == 0, "protection of groups that are gone");
-	CHECK(parent->memory.children_low_usage == 0, "protection of groups that are gone");
+	CHECK(parent->protection.children_min_usage == 0, "protection of groups that are gone");
+	CHECK(parent->protection.children_low_usage == 0, "protection of groups that are gone");
 	CHECK(!mem_cgroup_rmdir(parent), "rmdir");
 	mem_cgroup_put(parent);
 }

@@ -22,7 +22,7 @@ refused() {
 	expect 1 "$1" "$cgslab" stat $pid /
 }
 
-with version refused "counters of version 3; this command reads version 2"
+with version refused "counters of version 4; this command reads version 3"
 with size refused "are damaged"
 with short refused "does not run under cgslab"
 with forked refused "does not run under cgslab"

@@ -28,17 +28,17 @@ static void read_record(struct group *group, const struct counters_record *recor
 {
 	group->id = READ_ONCE(record->id);
 	read_name(group, record->name);
-	group->current = not_negative(READ_ONCE(record->usage)) * page_size;
-	group->peak = not_negative(READ_ONCE(record->peak)) * page_size;
+	group->current = not_negative(READ_ONCE(record->memory.usage)) * page_size;
+	group->peak = not_negative(READ_ONCE(record->memory.peak)) * page_size;
 	group->min = limit_bytes(READ_ONCE(record->min), page_size);
 	group->low = limit_bytes(READ_ONCE(record->low), page_size);
-	group->high = limit_bytes(READ_ONCE(record->high), page_size);
-	group->max = limit_bytes(READ_ONCE(record->max), page_size);
-	group->failcnt = not_negative(READ_ONCE(record->failcnt));
-	for (int i = 0; i < NR_MEMCG_EVENTS; i++) {
+	group->high = limit_bytes(READ_ONCE(record->memory.high), page_size);
+	group->max = limit_bytes(READ_ONCE(record->memory.max), page_size);
+	group->failcnt = not_negative(READ_ONCE(record->memory.failcnt));
+	for (size_t i = 0; i < ARRAY_SIZE(group->events); i++)
 		group->events[i] = READ_ONCE(record->events[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(group->events_local); i++)
 		group->events_local[i] = READ_ONCE(record->events_local[i]);
-	}
 	group->stall_some = READ_ONCE(record->stall_some);
 	group->stall_full = READ_ONCE(record->stall_full);
 	group->object_bytes = READ_ONCE(record->object_bytes);

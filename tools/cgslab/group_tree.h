@@ -16,7 +16,7 @@ struct group {
 	uint64_t current, peak, failcnt;
 	uint64_t min, low, high, max; /* MEMCG_MAX: none */
 	uint64_t events[NR_MEMCG_EVENTS];
-	uint64_t events_local[NR_MEMCG_EVENTS];
+	uint64_t events_local[MEMCG_EVENT_SWAP_HIGH];
 	uint64_t stall_some, stall_full; /* microseconds */
 
 	/* Of the subtree, summed up here. */

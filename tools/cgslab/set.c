@@ -15,8 +15,8 @@ static const struct limit {
 } limits[] = {
 	{"memory.min", offsetof(struct counters_record, min)},
 	{"memory.low", offsetof(struct counters_record, low)},
-	{"memory.high", offsetof(struct counters_record, high)},
-	{"memory.max", offsetof(struct counters_record, max)},
+	{"memory.high", offsetof(struct counters_record, memory.high)},
+	{"memory.max", offsetof(struct counters_record, memory.max)},
 };
 
 struct command {

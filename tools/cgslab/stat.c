@@ -50,7 +50,7 @@ static void print_limit(const char *key, uint64_t value)
 
 static void print_events(const char *prefix, const uint64_t *events)
 {
-	static const char *const names[NR_MEMCG_EVENTS] = {
+	static const char *const names[] = {
 		[MEMCG_EVENT_LOW] = "low",
 		[MEMCG_EVENT_HIGH] = "high",
 		[MEMCG_EVENT_MAX] = "max",
@@ -59,7 +59,7 @@ static void print_events(const char *prefix, const uint64_t *events)
 		[MEMCG_EVENT_OOM_GROUP_KILL] = "oom_group_kill",
 	};
 
-	for (int i = 0; i < NR_MEMCG_EVENTS; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		printf("%s.%s %" PRIu64 "\n", prefix, names[i], events[i]);
 }
 

@@ -340,7 +340,7 @@ struct mem_cgroup_stat {
 int mem_cgroup_stat(struct mem_cgroup *memcg, struct mem_cgroup_stat *stat)
 	CGSLAB_API(mem_cgroup_stat);
 
-/* memory.events, over the subtree. */
+/* memory.events and memory.swap.events, over the subtree. */
 enum memcg_event {
 	MEMCG_EVENT_LOW,	    /* reclaimed although usage was below low */
 	MEMCG_EVENT_HIGH,	    /* usage went past high */
@@ -348,13 +348,16 @@ enum memcg_event {
 	MEMCG_EVENT_OOM,	    /* nothing made room: about to refuse an allocation */
 	MEMCG_EVENT_OOM_KILL,	    /* the OOM callback ended something of the group */
 	MEMCG_EVENT_OOM_GROUP_KILL, /* the same of all the group has */
+	MEMCG_EVENT_SWAP_HIGH,	    /* who allocated was slowed down for swap past its high */
+	MEMCG_EVENT_SWAP_MAX,	    /* swap was about to go past its max */
+	MEMCG_EVENT_SWAP_FAIL,	    /* a span could not be swapped out, whatever the reason */
 	NR_MEMCG_EVENTS
 };
 
 uint64_t mem_cgroup_event(const struct mem_cgroup *memcg, enum memcg_event event)
 	CGSLAB_API(mem_cgroup_event);
 
-/* memory.events.local: where the group itself was the cause. */
+/* memory.events.local: where the group itself was the cause. Not of swap: 0. */
 uint64_t mem_cgroup_event_local(const struct mem_cgroup *memcg, enum memcg_event event)
 	CGSLAB_API(mem_cgroup_event_local);
 

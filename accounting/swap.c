@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "accounting/swap.h"
+
+#include "alloc/base/os.h"
+
+/* objcg_lock(): the group does not change, and the obj_cgroup keeps it. */
+static struct mem_cgroup *memcg_of(struct obj_cgroup *objcg)
+{
+	return READ_ONCE(objcg->memcg);
+}
+
+/* ---- Swap ----------------------------------------------------------------- */
+
+bool __obj_cgroup_try_charge_swap(struct obj_cgroup *objcg, int64_t bytes,
+				  struct page_counter **fail)
+{
+	struct mem_cgroup *memcg = memcg_of(objcg);
+
+	if (!ACCOUNTING)
+		return true;
+	if (!page_counter_try_charge(&memcg->swap, bytes >> PAGE_SHIFT, fail))
+		return false;
+	atomic_add(&memcg->swap_bytes, bytes);
+	return true;
+}
+
+void __obj_cgroup_uncharge_swap(struct obj_cgroup *objcg, int64_t bytes)
+{
+	struct mem_cgroup *memcg = memcg_of(objcg);
+
+	if (!ACCOUNTING)
+		return;
+	page_counter_uncharge(&memcg->swap, bytes >> PAGE_SHIFT);
+	atomic_sub(&memcg->swap_bytes, bytes);
+}
+
+void memcg_swap_refused(struct mem_cgroup *memcg, struct page_counter *fail)
+{
+	memcg_event(container_of(fail, struct mem_cgroup, swap), MEMCG_EVENT_SWAP_MAX);
+	memcg_swap_failed(memcg);
+}
+
+void memcg_swap_failed(struct mem_cgroup *memcg)
+{
+	memcg_event(memcg, MEMCG_EVENT_SWAP_FAIL);
+}
+
+void memcg_count_swap(struct mem_cgroup *memcg, enum memcg_swap_count count, int64_t pages)
+{
+	for (; memcg; memcg = memcg->parent) {
+		struct memcg_more *more = memcg_more(memcg);
+
+		if (more)
+			atomic_add(&more->swap_counts[count], (uint64_t)pages);
+	}
+}
+
+/* ---- Compressed swap ------------------------------------------------------- */
+
+static bool has_zswap_room(const struct mem_cgroup *memcg, int64_t compressed)
+{
+	for (; memcg->parent; memcg = memcg->parent) {
+		const struct counters_record *record = memcg->memory.record;
+		int64_t bytes = READ_ONCE(record->zswap) + compressed + (int64_t)PAGE_SIZE - 1;
+
+		if (bytes >> PAGE_SHIFT > READ_ONCE(record->zswap_max))
+			return false;
+	}
+	return true;
+}
+
+static void count_zswap(struct mem_cgroup *memcg, int64_t compressed, int64_t bytes)
+{
+	counters_own();
+	for (; memcg; memcg = memcg->parent) {
+		atomic_add(&memcg->memory.record->zswap, compressed);
+		atomic_add(&memcg->memory.record->zswapped, bytes);
+	}
+}
+
+static void account_zswap(struct mem_cgroup *memcg, int64_t compressed, int64_t bytes)
+{
+	count_zswap(memcg, compressed, bytes);
+	atomic_add(&memcg->zswap_bytes, compressed);
+	atomic_add(&memcg->zswapped_bytes, bytes);
+}
+
+bool __obj_cgroup_try_charge_zswap(struct obj_cgroup *objcg, int64_t compressed, int64_t bytes)
+{
+	struct mem_cgroup *memcg = memcg_of(objcg);
+
+	if (!has_zswap_room(memcg, compressed))
+		return false;
+	account_zswap(memcg, compressed, bytes);
+	return true;
+}
+
+void __obj_cgroup_uncharge_zswap(struct obj_cgroup *objcg, int64_t compressed, int64_t bytes)
+{
+	account_zswap(memcg_of(objcg), -compressed, -bytes);
+}
+
+/* ---- Groups ----------------------------------------------------------------- */
+
+/*
+ * Who changed its numbers had objcg_lock() of an obj_cgroup that was its own; of those
+ * there are none any more.
+ */
+void memcg_reparent_swap(struct mem_cgroup *memcg)
+{
+	struct mem_cgroup *parent = memcg->parent;
+
+	atomic_add(&parent->swap_bytes, atomic_xchg(&memcg->swap_bytes, 0));
+	atomic_add(&parent->zswap_bytes, atomic_xchg(&memcg->zswap_bytes, 0));
+	atomic_add(&parent->zswapped_bytes, atomic_xchg(&memcg->zswapped_bytes, 0));
+}
+
+void memcg_recount_swap(struct mem_cgroup *memcg)
+{
+	int64_t pages = memcg->swap_bytes >> PAGE_SHIFT;
+
+	for (struct mem_cgroup *pos = memcg; pos; pos = pos->parent) {
+		struct counters_record *record = pos->memory.record;
+
+		record->swap.usage += pages;
+		record->zswap += memcg->zswap_bytes;
+		record->zswapped += memcg->zswapped_bytes;
+	}
+}
