@@ -25,8 +25,13 @@ __racy_fn uint32_t slab_count_out(const struct slab *slab)
 
 static __racy_fn void count_span(const struct slab *span, struct obj_cgroup *objcg)
 {
-	if (READ_ONCE(span->state) & SPAN_CHARGED)
-		objcg->counted_span += (int64_t)slab_bytes(span);
+	int64_t bytes = (int64_t)slab_bytes(span);
+	bool resident = READ_ONCE(span->state) & SPAN_CHARGED;
+	bool swapped = READ_ONCE(span->swap);
+
+	objcg->counted_span += resident ? bytes : 0;
+	objcg->counted_swap += swapped ? bytes : 0;
+	objcg->counted_transit += resident && swapped ? bytes : 0;
 }
 
 static __racy_fn void count_one(struct slab *slab, void *arg)
