@@ -82,8 +82,14 @@ void span_get(struct span *s)
 {
 	struct slab *span = span_slab(s);
 
+	debug_killed_pointer(span, s, "span_get");
 	if (atomic_add(&span->refs, 1) == 1)
 		die("span_get(): nobody has span %p", (void *)s);
+}
+
+__attribute__((noreturn, cold)) static void no_reference(const struct slab *span)
+{
+	die("span_put(): %p is no span, or had no reference left", (const void *)span);
 }
 
 /* Nobody else has it, but a walk that finds it on its list, and lets it go at once. */
@@ -94,7 +100,7 @@ static void release(struct slab *span)
 	if (span_is_pinned(span))
 		die("span_put(): span %p is pinned, and this was its last reference", (void *)span);
 	if (!cmpxchg_acq_rel(&span->kind, &kind, SLAB_SPAN_FREED))
-		die("span_put(): %p is no span, or has no reference left", (void *)span);
+		no_reference(span);
 	if (span_is_swappable(span) && span_ops.lru_del)
 		span_ops.lru_del(span);
 	span_destroy(span);
@@ -105,10 +111,17 @@ void span_put(struct span *s)
 {
 	struct slab *span = span_slab(s);
 	int saved_errno = errno;
+	int32_t left;
 
-	/* Release and acquire: the last one sees all that was done to it. */
-	if (!span || atomic_sub_acq_rel(&span->refs, 1))
+	if (!span)
 		return;
+	debug_killed_pointer(span, s, "span_put");
+	/* Release and acquire: the last one sees all that was done to it. */
+	left = (int32_t)atomic_sub_acq_rel(&span->refs, 1);
+	if (left > 0)
+		return;
+	if (left < 0)
+		no_reference(span);
 	release(span);
 	errno = saved_errno;
 }

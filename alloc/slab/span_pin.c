@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "alloc/base/message.h"
+#include "alloc/slab/debug.h"
 
 __thread struct span_thread span_thread;
 
@@ -81,6 +82,7 @@ void *span_pin(struct span *s)
 {
 	struct slab *span = span_slab(s);
 
+	debug_killed_pointer(span, s, "span_pin");
 	if (likely(try_pin(span)))
 		return span->start;
 	return pin_slow(span);
@@ -90,6 +92,7 @@ void span_unpin(struct span *s)
 {
 	struct slab *span = span_slab(s);
 
+	debug_killed_pointer(span, s, "span_unpin");
 	WRITE_ONCE(span->unpinned, span_stamp());
 	if (likely(is_pinner(span)))
 		own_unpin(span);

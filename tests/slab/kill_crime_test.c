@@ -9,6 +9,7 @@
 
 #include <cgslab/memcg.h>
 #include <cgslab/slab.h>
+#include <cgslab/span.h>
 
 #include "alloc/base/os.h"
 #include "alloc/pages/page_run.h"
@@ -18,6 +19,7 @@
 #define SPAN 200000
 
 static void *object, *large, *span, *cached;
+static struct span *held;
 static struct kmem_cache *cache;
 static struct mem_cgroup *group, *below, *other;
 
@@ -31,10 +33,11 @@ static void make(void)
 	object = kmalloc(100, GFP_KERNEL);
 	large = kmalloc(8192, GFP_KERNEL);
 	span = kmalloc(SPAN, GFP_KERNEL);
+	held = span_alloc(SPAN, GFP_KERNEL);
 	set_active_memcg(below);
 	cached = kmem_cache_alloc(cache, GFP_KERNEL);
 	set_active_memcg(NULL);
-	cr_assert(object && large && span && cached);
+	cr_assert(object && large && span && held && cached);
 	cr_assert_eq(mem_cgroup_kill(group, 0), 0);
 }
 
@@ -98,6 +101,18 @@ Test(kill_crime, free_of_a_span, .init = make)
 		      SAYS("went with its group 'tenant', which was killed", "invalid pointer"));
 }
 
+static void put_span(void)
+{
+	span_put(held);
+}
+
+Test(kill_crime, put_of_a_span, .init = make)
+{
+	expect_caught(put_span, SIGABRT,
+		      SAYS("span_put(): ", "is no span, or had no reference left"));
+	expect_caught(put_span, SIGABRT, SAYS("went with its group 'tenant'", "span_put()"));
+}
+
 static void free_cached(void)
 {
 	kmem_cache_free(cache, cached);
@@ -130,6 +145,28 @@ Test(kill_crime, transfer, .init = make)
 }
 
 #ifdef CGSLAB_DEBUG
+
+static void pin_span(void)
+{
+	span_pin(held);
+}
+
+static void get_span(void)
+{
+	span_get(held);
+}
+
+static void unpin_span(void)
+{
+	span_unpin(held);
+}
+
+Test(kill_crime, use_of_a_span, .init = make)
+{
+	expect_caught(pin_span, SIGABRT, "went with its group 'tenant', which was killed");
+	expect_caught(get_span, SIGABRT, "went with its group 'tenant', which was killed");
+	expect_caught(unpin_span, SIGABRT, "went with its group 'tenant', which was killed");
+}
 
 /* By default, as sanitizers have handlers. */
 static void write_large(void)

@@ -110,6 +110,38 @@ Test(span, last_reference, .init = make)
 	cr_expect_eq(span_bytes(group), 0);
 }
 
+Test(span, put_too_often, .init = make, .signal = SIGABRT)
+{
+	struct span *span = span_alloc(MIB, GFP_KERNEL);
+
+	span_put(span);
+	span_put(span);
+}
+
+/* Pinned or not; what is charged to nobody stays. */
+Test(span, killed_with_its_group, .init = make)
+{
+	struct span *uncharged = span_alloc(MIB, GFP_KERNEL | SPAN_UNCHARGED);
+	struct span *span = span_alloc(MIB, GFP_KERNEL);
+	uint64_t usage;
+
+	span_get(span);
+	memset(span_pin(span), 1, MIB);
+	memset(span_pin(uncharged), 1, MIB);
+	span_alloc(MIB, GFP_KERNEL | SPAN_SWAPPABLE);
+	virt_to_span(kmalloc(MIB, GFP_KERNEL));
+	cr_expect_eq(span_bytes(group), 3 * MIB);
+	set_active_memcg(NULL);
+	usage = mem_cgroup_usage(mem_cgroup_root());
+	cr_assert_eq(mem_cgroup_kill(group, MEMCG_KILL_WIPE), 0);
+	cr_expect_eq(mem_cgroup_usage(mem_cgroup_root()), usage - 3 * MIB);
+	cr_expect_eq(span_bytes(mem_cgroup_root()), 0);
+	cr_expect_eq(((char *)span_pin(uncharged))[MIB - 1], 1);
+	span_unpin(uncharged);
+	span_unpin(uncharged);
+	span_put(uncharged);
+}
+
 Test(span, refused_at_the_limit, .init = make)
 {
 	struct span *span;
