@@ -5,21 +5,18 @@
 
 #include "alloc/slab/helper_thread.h"
 #include "alloc/slab/task.h"
+#include "alloc/swap/swap_area.h"
 
 static bool enabled; /* const after purger_enable() */
-
-void purger_enable(void)
-{
-	enabled = true;
-}
 
 /* Returns whether something is left that may be idle later. */
 static bool decay(void)
 {
 	bool slabs = heaps_decay();
 	bool heaps = heaps_retire();
+	bool swap = swap_area_decay();
 
-	return memcg_drain_idle_stocks() || slabs || heaps;
+	return memcg_drain_idle_stocks() || slabs || heaps || swap;
 }
 
 static void purge(void)
@@ -34,6 +31,19 @@ static struct helper_thread purger = {
 	.stack_size = 256ul << 10,
 	.modest = true,
 };
+
+/* Under any lock. */
+static bool come_for_swap(void)
+{
+	page_purger_want();
+	return helper_thread_is_started(&purger);
+}
+
+void purger_enable(void)
+{
+	enabled = true;
+	swap_decay_comes = come_for_swap;
+}
 
 void purger_start(void)
 {

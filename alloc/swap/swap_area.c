@@ -26,6 +26,7 @@ static void lose_all(void)
 
 	list_for_each_entry (file, &swap_area.files, list) {
 		file->lost = true;
+		swap_spare_sub(file, file->spare);
 		file->users = 0;
 	}
 	swap_area.in_use = NULL;
@@ -81,6 +82,7 @@ static void close_unlock(struct swap_file *file)
 	list_del_init(&file->list);
 	swap_area.nr_files--;
 	swap_area.held -= file->held;
+	swap_spare_sub(file, file->spare);
 	if (swap_area.in_use == file)
 		swap_area.in_use = NULL;
 	unlock(&swap_lock);
@@ -109,8 +111,10 @@ bool swap_file_is_there(struct swap_file *file)
 	bool there = os_file_is(file->fd, &file->identity);
 
 	lock(&swap_lock);
-	if (!there)
+	if (!there) {
 		file->lost = true;
+		swap_spare_sub(file, file->spare);
+	}
 	if (file->lost && swap_area.in_use == file)
 		swap_area.in_use = NULL;
 	there = !file->lost;
@@ -187,6 +191,7 @@ void swap_area_stats(struct swap_area_stats *stats)
 		.slots = swap_area.slots,
 		.bytes = swap_area.bytes,
 		.held = swap_area.held,
+		.spare = swap_area.spare,
 		.moved = swap_area.moved,
 		.files = swap_area.nr_files,
 	};
@@ -208,13 +213,20 @@ static struct swap_file *first_not_needed(void)
 	return NULL;
 }
 
+/* From now on nothing of it is given back but as a whole. */
+static void share(struct swap_file *file)
+{
+	file->shared = true;
+	swap_spare_sub(file, file->spare);
+}
+
 /* What was out before the fork is in files that nobody changes any more. */
 void swap_fork_parent(void)
 {
 	struct swap_file *file;
 
 	list_for_each_entry (file, &swap_area.files, list)
-		file->shared = true;
+		share(file);
 	swap_area.in_use = NULL;
 	unlock(&swap_lock);
 }
@@ -230,7 +242,7 @@ void swap_fork_child(void)
 
 	list_for_each_entry (file, &swap_area.files, list) {
 		file->users = 0;
-		file->shared = true;
+		share(file);
 	}
 	swap_area.in_use = NULL;
 	swap_area.moving = NULL;

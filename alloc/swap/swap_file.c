@@ -23,6 +23,7 @@ int swap_place_take_unlock(struct swap_place *place, uint64_t bytes, uint64_t ma
 {
 	uint64_t limit = min_t(uint64_t, os_file_size_limit(), INT64_MAX);
 	uint64_t held;
+	bool spare;
 	int ret = swap_area.in_use ? 0 : swap_file_open();
 
 	if (ret) {
@@ -31,13 +32,15 @@ int swap_place_take_unlock(struct swap_place *place, uint64_t bytes, uint64_t ma
 	}
 	place->file = swap_area.in_use;
 	place->bytes = bytes;
-	ret = swap_room_take(&place->file->rooms, bytes, limit, &place->offset, &held);
+	ret = swap_room_take(&place->file->rooms, bytes, limit, &place->offset, &held, &spare);
 	if (!ret) {
 		place->held = max_t(uint64_t, held, round_up_to(bytes, PAGE_SIZE));
 		if (swap_area.held + (place->held - held) > max) {
-			swap_room_give(&place->file->rooms, place->offset, bytes, held);
+			swap_room_give(&place->file->rooms, place->offset, bytes, held, spare);
 			ret = -ENOSPC;
 		} else {
+			if (spare)
+				swap_spare_sub(place->file, held);
 			hold(place->file, place->held - held);
 			place->file->users++;
 		}
@@ -46,35 +49,44 @@ int swap_place_take_unlock(struct swap_place *place, uint64_t bytes, uint64_t ma
 	return ret;
 }
 
-/*
- * Whether the file gives single blocks back: not while another process reads it, nor
- * at its end, when all go at once. swap_lock.
- */
-static bool is_punched(const struct swap_file *file)
+bool swap_file_gives(const struct swap_file *file)
 {
 	return !file->shared && !file->lost && !(list_empty(&file->slots) && file->users == 1);
 }
 
-void swap_place_give(const struct swap_place *place)
+uint64_t swap_file_punch(struct swap_file *file, uint64_t offset, uint64_t bytes, uint64_t held)
+{
+	if (swap_file_is_there(file) && !swap_io_punch(file->fd, offset, bytes))
+		return 0;
+	return held;
+}
+
+/* False: its blocks must go first. */
+static bool give_spare(const struct swap_place *place)
+{
+	struct swap_file *file = place->file;
+
+	if (file != swap_area.in_use || !swap_spare_may_add(place->held) ||
+	    !swap_room_give(&file->rooms, place->offset, place->bytes, place->held, true))
+		return false;
+	swap_spare_add(file, place->held);
+	return true;
+}
+
+void swap_place_give(const struct swap_place *place, bool spare)
 {
 	struct swap_file *file = place->file;
 	uint64_t size = swap_room_size(&file->rooms, place->bytes);
-	uint64_t held = place->held;
-	bool punched;
+	uint64_t held;
 
 	lock(&swap_lock);
-	punched = is_punched(file);
-	if (!punched) {
-		file->users--;
-		swap_file_unlock(file);
-		return;
+	if (swap_file_gives(file) && !(spare && give_spare(place))) {
+		unlock(&swap_lock);
+		held = swap_file_punch(file, place->offset, size, place->held);
+		lock(&swap_lock);
+		let_go(file, place->held - held);
+		swap_room_give(&file->rooms, place->offset, place->bytes, held, false);
 	}
-	unlock(&swap_lock);
-	if (swap_file_is_there(file) && !swap_io_punch(file->fd, place->offset, size))
-		held = 0;
-	lock(&swap_lock);
-	let_go(file, place->held - held);
-	swap_room_give(&file->rooms, place->offset, place->bytes, held);
 	file->users--;
 	swap_file_unlock(file);
 }
@@ -112,7 +124,7 @@ static int write_place(struct swap_place *place, const void *data, size_t bytes)
 	else
 		ret = -EBADF;
 	if (ret)
-		swap_place_give(place);
+		swap_place_give(place, false);
 	return ret;
 }
 
@@ -124,7 +136,8 @@ int swap_slot_write(struct swap_slot *slot, const void *data, size_t bytes)
 
 	if (bytes)
 		ret = write_place(&place, data, bytes);
-	if (ret == -EBADF) /* the program closed the file: another one */
+	/* The program closed the file: another one. The disk is full: we may hold some of it. */
+	if (ret == -EBADF || (ret == -ENOSPC && swap_area_trim()))
 		ret = write_place(&place, data, bytes);
 	if (!ret) {
 		lock(&swap_lock);
@@ -192,7 +205,7 @@ void swap_slot_free(struct swap_slot *slot)
 	if (swap_area.moving == slot)
 		swap_area.moving = NULL;
 	unlock(&swap_lock);
-	swap_place_give(&place);
+	swap_place_give(&place, true);
 	errno = saved_errno;
 }
 

@@ -20,10 +20,11 @@ struct swap_file {
 	struct swap_rooms rooms; /* of which the unit is const */
 	uint64_t bytes;		 /* of slots */
 	uint64_t held;		 /* of disk */
-	uint32_t users;		 /* who use it without the lock */
-	bool shared;		 /* with another process: neither written nor punched */
-	bool lost;		 /* the descriptor is not ours any more */
-	bool stuck;		 /* could not be copied from */
+	uint64_t spare; /* the part of held in spare room; 0 unless blocks are given back */
+	uint32_t users; /* who use it without the lock */
+	bool shared;	/* with another process: neither written nor punched */
+	bool lost;	/* the descriptor is not ours any more */
+	bool stuck;	/* could not be copied from */
 };
 
 struct swap_area {
@@ -33,6 +34,8 @@ struct swap_area {
 	uint64_t slots;
 	uint64_t bytes; /* sums over the files */
 	uint64_t held;
+	uint64_t spare;
+	uint64_t spare_least; /* since the last swap_area_decay() */
 	uint64_t moved;
 	struct list_head files; /* oldest first */
 	uint32_t nr_files;
@@ -60,8 +63,26 @@ bool swap_file_is_there(struct swap_file *file);
 /* Room in the file in use, and a use of that. Drops swap_lock. 0 or -errno. */
 int swap_place_take_unlock(struct swap_place *place, uint64_t bytes, uint64_t max);
 
-/* Gives back room that nobody uses, and the use of its file. */
-void swap_place_give(const struct swap_place *place);
+/* Gives back room that nobody uses, and the use of its file; @spare: its blocks later. */
+void swap_place_give(const struct swap_place *place, bool spare);
+
+/*
+ * Whether the file gives single blocks back: not while another process reads it, nor
+ * at its end, when all go at once. swap_lock.
+ */
+bool swap_file_gives(const struct swap_file *file);
+
+/* Gives back the blocks of a hole; with a use of the file. How many are held then. */
+uint64_t swap_file_punch(struct swap_file *file, uint64_t offset, uint64_t bytes, uint64_t held);
+
+/* ---- swap_spare.c; swap_lock ------------------------------------------------- */
+
+/* @bytes less, or more, of the file are spare. */
+void swap_spare_sub(struct swap_file *file, uint64_t bytes);
+void swap_spare_add(struct swap_file *file, uint64_t bytes);
+
+/* Whether @bytes may become spare. */
+bool swap_spare_may_add(uint64_t bytes);
 
 /* A use of the file becomes a slot, and the other way round. swap_lock. */
 void swap_slot_add(struct swap_slot *slot, const struct swap_place *place);

@@ -7,27 +7,36 @@
 
 /* Room that was given back. */
 struct swap_hole {
-	struct swap_hole *next;
+	struct list_head list;	/* of its class */
+	struct list_head spare; /* or by itself */
 	uint64_t offset;
+	uint64_t size;
 	uint64_t held;
 };
 
 void swap_rooms_init(struct swap_rooms *rooms, uint64_t unit)
 {
-	*rooms = (struct swap_rooms){.unit = unit};
+	rooms->unit = unit;
+	rooms->end = 0;
+	list_init(&rooms->spare);
+	for (unsigned int i = 0; i < SWAP_ROOM_CLASSES; i++)
+		list_init(&rooms->holes[i]);
+}
+
+static void fill_hole(struct swap_hole *hole)
+{
+	list_del_init(&hole->list);
+	list_del_init(&hole->spare);
+	meta_free(hole, sizeof(*hole));
 }
 
 void swap_rooms_release(struct swap_rooms *rooms)
 {
-	for (unsigned int i = 0; i < SWAP_ROOM_CLASSES; i++) {
-		struct swap_hole *hole, *next;
+	struct swap_hole *hole, *tmp;
 
-		for (hole = rooms->holes[i]; hole; hole = next) {
-			next = hole->next;
-			meta_free(hole, sizeof(*hole));
-		}
-		rooms->holes[i] = NULL;
-	}
+	for (unsigned int i = 0; i < SWAP_ROOM_CLASSES; i++)
+		list_for_each_entry_safe (hole, tmp, &rooms->holes[i], list)
+			fill_hole(hole);
 }
 
 static uint64_t units(const struct swap_rooms *rooms, uint64_t bytes)
@@ -61,38 +70,66 @@ uint64_t swap_room_size(const struct swap_rooms *rooms, uint64_t bytes)
 }
 
 int swap_room_take(struct swap_rooms *rooms, uint64_t bytes, uint64_t limit, uint64_t *offset,
-		   uint64_t *held)
+		   uint64_t *held, bool *spare)
 {
-	unsigned int class = room_class(rooms, bytes);
-	struct swap_hole *hole = rooms->holes[class];
-	uint64_t size = class_size(rooms, class);
+	uint64_t size = swap_room_size(rooms, bytes);
+	struct list_head *holes;
+	struct swap_hole *hole;
 
-	if (hole) {
-		if (hole->offset + size > limit)
+	if (size > limit || units(rooms, bytes) > SWAP_ROOM_MOST)
+		return -EFBIG;
+	holes = &rooms->holes[room_class(rooms, bytes)];
+	if (list_empty(holes)) {
+		if (rooms->end > limit - size)
 			return -EFBIG;
-		rooms->holes[class] = hole->next;
-		*offset = hole->offset;
-		*held = hole->held;
-		meta_free(hole, sizeof(*hole));
+		*offset = rooms->end;
+		*held = 0;
+		*spare = false;
+		rooms->end += size;
 		return 0;
 	}
-	if (rooms->end > limit || size > limit - rooms->end)
+	hole = list_first_entry(holes, struct swap_hole, list);
+	if (hole->offset > limit - size)
 		return -EFBIG;
-	*offset = rooms->end;
-	*held = 0;
-	rooms->end += size;
+	*offset = hole->offset;
+	*held = hole->held;
+	*spare = !list_empty(&hole->spare);
+	fill_hole(hole);
 	return 0;
 }
 
-void swap_room_give(struct swap_rooms *rooms, uint64_t offset, uint64_t bytes, uint64_t held)
+bool swap_room_give(struct swap_rooms *rooms, uint64_t offset, uint64_t bytes, uint64_t held,
+		    bool spare)
 {
-	unsigned int class = room_class(rooms, bytes);
+	struct list_head *holes = &rooms->holes[room_class(rooms, bytes)];
 	struct swap_hole *hole = meta_alloc(sizeof(*hole));
 
 	if (!hole)
-		return;
+		return false;
 	hole->offset = offset;
+	hole->size = swap_room_size(rooms, bytes);
 	hole->held = held;
-	hole->next = rooms->holes[class];
-	rooms->holes[class] = hole;
+	list_init(&hole->spare);
+	if (spare)
+		list_add_tail(&hole->spare, &rooms->spare);
+	if (held)
+		list_add(&hole->list, holes);
+	else
+		list_add_tail(&hole->list, holes);
+	return true;
+}
+
+bool swap_room_take_spare(struct swap_rooms *rooms, uint64_t *offset, uint64_t *bytes,
+			  uint64_t *held)
+{
+	struct swap_hole *hole;
+
+	if (list_empty(&rooms->spare))
+		return false;
+	hole = list_first_entry(&rooms->spare, struct swap_hole, spare);
+	*offset = hole->offset;
+	*bytes = hole->size;
+	*held = hole->held;
+	fill_hole(hole);
+	return true;
 }

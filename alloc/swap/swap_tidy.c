@@ -123,7 +123,7 @@ static bool move_one(void)
 	if (!ret) {
 		ret = copy_if_there(&from, &to);
 		if (ret || !end_move(slot, &to))
-			swap_place_give(&to);
+			swap_place_give(&to, false);
 	}
 	lock(&swap_lock);
 	swap_area.moving = NULL;

@@ -55,7 +55,12 @@ Test(swap_file, gives_blocks_back_with_the_slot)
 	cr_assert_eq(area_stats().held, 8 * MB);
 	for (unsigned int i = 0; i < 8; i += 2)
 		swap_slot_free(&slots[i]);
+	cr_assert_eq(area_stats().held, 8 * MB);
+	cr_assert_eq(area_stats().spare, 4 * MB);
+	cr_assert(swap_area_trim());
+	cr_assert(!swap_area_trim());
 	cr_assert_eq(area_disk_bytes(), 4 * MB);
+	cr_assert_eq(area_stats().spare, 0u);
 	cr_assert_eq(area_stats().held, 4 * MB);
 	cr_assert_eq(slot_fill(&slots[0], MB, 9), 0);
 	cr_assert_eq(area_disk_bytes(), 5 * MB);
@@ -81,7 +86,7 @@ Test(swap_file, keeps_no_more_disk_than_slots_whatever_their_sizes)
 {
 	struct swap_slot slots[32] = {0};
 	size_t bytes[32] = {0};
-	uint64_t pages = 0;
+	uint64_t pages = 0, used;
 	unsigned int random = 1;
 
 	for (unsigned int i = 0; i < 2000; i++) {
@@ -92,9 +97,11 @@ Test(swap_file, keeps_no_more_disk_than_slots_whatever_their_sizes)
 		bytes[n] = 1 + random % (200 * KB);
 		cr_assert_eq(slot_fill(&slots[n], bytes[n], n), 0);
 		pages += (bytes[n] + 4095) / 4096;
-		cr_assert_eq(area_stats().held, pages * 4096);
+		/* Room that was spare may be a quarter longer than what is in it now. */
+		used = area_stats().held - area_stats().spare;
+		cr_assert(used >= pages * 4096 && used <= pages * 5 * 1024);
 		if (i % 100 == 0)
-			cr_assert(area_disk_bytes() <= pages * 4096);
+			cr_assert(area_disk_bytes() <= area_stats().held);
 	}
 	for (unsigned int n = 0; n < 32; n++) {
 		cr_assert(!bytes[n] || slot_holds(&slots[n], bytes[n], n));
@@ -129,7 +136,9 @@ Test(swap_file, is_bounded)
 	cr_assert_eq(slot_fill(&slots[2], 1, 2), -ENOSPC);
 	cr_assert_eq(area_stats().held, 2 * MB);
 	swap_slot_free(&slots[0]);
-	cr_assert_eq(slot_fill(&slots[2], 1, 2), 0);
+	cr_assert_eq(area_stats().held, 2 * MB);
+	cr_assert_eq(slot_fill(&slots[2], 1, 2), 0, "spare room gives way");
+	cr_assert_eq(area_stats().held, MB + 4096);
 	cr_assert(slot_holds(&slots[1], MB, 1));
 	swap_slot_free(&slots[1]);
 	swap_slot_free(&slots[2]);
@@ -216,4 +225,72 @@ Test(swap_file, keeps_errno)
 	cr_assert_eq(swap_slot_write(&slot, &byte, 1), -ENODEV);
 	cr_assert_eq(swap_slot_write(&slot, &byte, 0), -EINVAL);
 	cr_assert_eq(errno, EXDEV);
+}
+
+Test(swap_file, uses_spare_room_first)
+{
+	struct swap_slot slots[4] = {0};
+
+	for (unsigned int i = 0; i < 4; i++)
+		cr_assert_eq(slot_fill(&slots[i], MB, i), 0);
+	for (unsigned int i = 0; i < 100; i++) {
+		swap_slot_free(&slots[i % 4]);
+		cr_assert_eq(area_stats().spare, MB);
+		cr_assert_eq(slot_fill(&slots[i % 4], MB, i % 4), 0);
+		cr_assert_eq(area_stats().spare, 0u);
+	}
+	cr_assert_eq(area_stats().held, 4 * MB);
+	cr_assert_eq(area_disk_bytes(), 4 * MB);
+	for (unsigned int i = 0; i < 4; i++) {
+		cr_assert(slot_holds(&slots[i], MB, i));
+		swap_slot_free(&slots[i]);
+	}
+	cr_assert_eq(area_stats().held, 0u);
+	cr_assert_eq(area_stats().spare, 0u);
+}
+
+static bool comes(void)
+{
+	return true;
+}
+
+Test(swap_file, has_little_spare_room_unless_somebody_comes_for_it)
+{
+	static struct swap_slot slots[81];
+
+	for (int round = 0; round < 2; round++) {
+		for (unsigned int i = 0; i < 81; i++)
+			cr_assert_eq(slot_fill(&slots[i], MB, i), 0);
+		for (unsigned int i = 0; i < 80; i++)
+			swap_slot_free(&slots[i]);
+		cr_assert_eq(area_stats().spare, (round ? 80 : 16) * MB);
+		cr_assert_eq(area_stats().held, (round ? 81 : 17) * MB);
+		cr_assert_eq(area_disk_bytes(), (round ? 81 : 17) * MB);
+		cr_assert(slot_holds(&slots[80], MB, 80));
+		swap_slot_free(&slots[80]);
+		swap_decay_comes = comes;
+	}
+}
+
+Test(swap_file, gives_back_what_was_spare_for_a_while)
+{
+	struct swap_slot slots[5] = {0};
+
+	cr_assert(!swap_area_decay());
+	for (unsigned int i = 0; i < 5; i++)
+		cr_assert_eq(slot_fill(&slots[i], MB, i), 0);
+	for (unsigned int i = 0; i < 3; i++)
+		swap_slot_free(&slots[i]);
+	cr_assert(swap_area_decay(), "they have just become so");
+	cr_assert_eq(area_stats().spare, 3 * MB);
+	cr_assert_eq(slot_fill(&slots[0], MB, 0), 0);
+	swap_slot_free(&slots[3]);
+	cr_assert(swap_area_decay(), "one is new");
+	cr_assert_eq(area_stats().spare, MB);
+	cr_assert_eq(area_disk_bytes(), 3 * MB);
+	cr_assert(!swap_area_decay());
+	cr_assert_eq(area_disk_bytes(), 2 * MB);
+	cr_assert(slot_holds(&slots[0], MB, 0));
+	swap_slot_free(&slots[0]);
+	swap_slot_free(&slots[4]);
 }
