@@ -9,7 +9,7 @@ fail() {
 
 export LC_ALL=C.UTF-8 MANWIDTH=80
 pages=(docs/man/*.[137])
-[ ${#pages[@]} -ge 9 ] || fail "only these pages: ${pages[*]}"
+[ ${#pages[@]} -ge 10 ] || fail "only these pages: ${pages[*]}"
 for page in "${pages[@]}"; do
 	warnings=$(man --warnings=all -l "$page" 2>&1 > /dev/null)
 	[ -z "$warnings" ] || fail "$page: $warnings"
@@ -18,7 +18,7 @@ for page in "${pages[@]}"; do
 	man -l "$page" | grep -q '^NAME' || fail "$page: no NAME"
 	# Every page of ours that is referred to exists.
 	for other in $(man -l "$page" | col -b |
-		grep -oE '\b(lib)?cgslab\([137]\)|\b(kmem_cache|kmalloc|list_lru|mem_cgroup|mem_cgroup_limits|obj_cgroup|shrinker)\(3\)'); do
+		grep -oE '\b(lib)?cgslab\([137]\)|\b(kmem_cache|kmalloc|list_lru|mem_cgroup|mem_cgroup_limits|obj_cgroup|shrinker|span)\(3\)'); do
 		file=docs/man/${other%(*}.${other: -2:1}
 		[ -s "$file" ] || fail "$page refers to $other, which is not there"
 	done
