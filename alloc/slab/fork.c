@@ -193,6 +193,7 @@ static void fork_child(void)
 	helper_threads_lost();
 	purger_lost();
 	rcu_bp_after_fork_child();
+	spans_fork_child();
 	span_gate_open();
 	WRITE_ONCE(*counters_owned, 0); /* where the kernel did not */
 	/* Without memory this is tried again, if the child uses a counter. */

@@ -92,12 +92,20 @@ __attribute__((noreturn, cold)) static void no_reference(const struct slab *span
 	die("span_put(): %p is no span, or had no reference left", (const void *)span);
 }
 
+/* There may be pins of threads that are not there any more. */
+static bool forked;
+
+void spans_fork_child(void)
+{
+	forked = true;
+}
+
 /* Nobody else has it, but a walk that finds it on its list, and lets it go at once. */
 static void release(struct slab *span)
 {
 	uint8_t kind = SLAB_SPAN_HELD;
 
-	if (span_is_pinned(span))
+	if (unlikely(span_is_pinned(span)) && !forked)
 		die("span_put(): span %p is pinned, and this was its last reference", (void *)span);
 	if (!cmpxchg_acq_rel(&span->kind, &kind, SLAB_SPAN_FREED))
 		no_reference(span);

@@ -219,6 +219,7 @@ void span_gate_leave(void);
 /* Fork: waits for all who are within, and keeps others out until span_gate_open(). */
 void span_gate_close(void);
 void span_gate_open(void);
+void spans_fork_child(void);
 
 /* ---- The run -------------------------------------------------------------- */
 

@@ -71,8 +71,6 @@ Test(span_fork, child_has_all, .init = make)
 		check_content(i);
 }
 
-/* ---- The gate --------------------------------------------------------------------- */
-
 static int step; /* atomic */
 
 static void wait_for(int wanted)
@@ -80,6 +78,38 @@ static void wait_for(int wanted)
 	while (load_acquire(&step) < wanted)
 		os_sleep_us(100);
 }
+
+static void *pin_until_told(void *arg)
+{
+	cr_assert(span_pin(arg));
+	store_release(&step, 1);
+	wait_for(2);
+	span_unpin(arg);
+	return NULL;
+}
+
+static void put_first(void)
+{
+	CHILD_CHECK(span_is_pinned(span_slab(spans[0])));
+	span_put(spans[0]);
+	child_verify();
+	CHILD_CHECK(mem_cgroup_usage(group) == (SPANS - 1) * BYTES);
+}
+
+/* The child is free to let go of what a lost thread had pinned. */
+Test(span_fork, pin_of_a_lost_thread, .init = make)
+{
+	pthread_t thread;
+
+	cr_assert_eq(pthread_create(&thread, NULL, pin_until_told, spans[0]), 0);
+	wait_for(1);
+	cr_expect_eq(child_run(fork, put_first), 0);
+	store_release(&step, 2);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	check_content(0);
+}
+
+/* ---- The gate --------------------------------------------------------------------- */
 
 static void nothing(void)
 {

@@ -75,6 +75,9 @@ Test(span, bad_arguments, .init = make)
 	cr_expect_null(span_alloc((size_t)PTRDIFF_MAX + 1, GFP_KERNEL));
 	cr_expect_eq(errno, ENOMEM);
 	errno = 0;
+	cr_expect_null(span_alloc(PTRDIFF_MAX, GFP_KERNEL));
+	cr_expect_eq(errno, ENOMEM);
+	errno = 0;
 	cr_expect_null(span_alloc(SIZE_MAX, GFP_KERNEL));
 	cr_expect_eq(errno, ENOMEM);
 	span_put(NULL);

@@ -27,7 +27,8 @@
  * charges, whoever gives up the last reference.
  *
  * When a group is killed (mem_cgroup_kill()) its spans go with it, in memory or out.
- * After fork() the child has all spans, references and pins that the parent has.
+ * After fork() the child has all spans, references and pins that the parent has, those of
+ * threads that are not there any more, too.
  */
 #ifndef CGSLAB_SPAN_H
 #define CGSLAB_SPAN_H
@@ -71,8 +72,8 @@ void span_get(struct span *span) CGSLAB_API(span_get);
 
 /*
  * Gives a reference back. With the last one the span goes: its memory, its room in the
- * swap file, and its charge. A span that is still pinned then stops the program. NULL is
- * allowed. Keeps errno.
+ * swap file, and its charge. A span that is still pinned then stops the program, but in the
+ * child of a fork, where pins of lost threads may be left. NULL is allowed. Keeps errno.
  */
 void span_put(struct span *span) CGSLAB_API(span_put);
 
