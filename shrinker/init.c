@@ -7,6 +7,7 @@
 #include "shrinker/reclaim.h"
 #include "shrinker/reclaim_thread.h"
 #include "shrinker/shrinker_info.h"
+#include "shrinker/swap.h"
 
 static void reparent(struct mem_cgroup *memcg, bool killed)
 {
@@ -39,6 +40,7 @@ static void fork_child(void)
 __attribute__((constructor(102))) static void shrinker_init(void)
 {
 	reclaim_init();
+	swap_init();
 	reclaim_ops.reparent = reparent;
 	reclaim_ops.release = shrinker_info_release;
 	reclaim_ops.shrink_lost = shrinker_info_recover;

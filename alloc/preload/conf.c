@@ -96,6 +96,19 @@ static int set_pressure_root(struct conf *conf, const char *value)
 	return 0;
 }
 
+static int set_swap(struct conf *conf, const char *value)
+{
+	if (!*value)
+		return -EINVAL;
+	strcpy(conf->swap, value); /* as long as VALUE_MAX */
+	return 0;
+}
+
+static int set_swap_max(struct conf *conf, const char *value)
+{
+	return parse_size(value, &conf->swap_max);
+}
+
 static int set_control(struct conf *conf, const char *value)
 {
 	return set_bool(&conf->control, value);
@@ -134,6 +147,8 @@ static const struct conf_key {
 	{"purge_thread", "true, false", set_purge_thread},
 	{"pressure", "auto, true, false", set_pressure},
 	{"pressure_root", "the absolute path of a folder", set_pressure_root},
+	{"swap", "a folder", set_swap},
+	{"swap_max", "max, or bytes with K, M, G or T", set_swap_max},
 	{"control", "true, false", set_control},
 	{"throttle", "true, false", set_throttle},
 	{"verify", "true, false", set_verify},
@@ -229,12 +244,14 @@ void conf_print(const struct conf *conf)
 	static const char *const group_by[] = {"none", "comm"};
 	static const char *const report[] = {"none", "text", "json"};
 	static const char *const pressure[] = {"auto", "true", "false"};
-	char high[24], max[24];
+	char high[24], max[24], swap_max[24];
 
 	warn("group_by:%s,high:%s,max:%s,report:%s,output:%s,purge_thread:%s,pressure:%s,"
-	     "control:%s,throttle:%s,verify:%s,abort_conf:%s",
+	     "swap:%s,swap_max:%s,control:%s,throttle:%s,verify:%s,abort_conf:%s",
 	     group_by[conf->group_by], show_size(conf->high, high), show_size(conf->max, max),
 	     report[conf->report], conf->output[0] ? conf->output : "(stderr)",
-	     show_bool(conf->purge_thread), pressure[conf->pressure], show_bool(conf->control),
+	     show_bool(conf->purge_thread), pressure[conf->pressure],
+	     conf->swap[0] ? conf->swap : "(none)", show_size(conf->swap_max, swap_max),
+	     show_bool(conf->control),
 	     show_bool(conf->throttle), show_bool(conf->verify), show_bool(conf->abort_conf));
 }

@@ -18,6 +18,7 @@ struct conf {
 	enum conf_report report;
 	enum pressure_mode pressure;
 	uint64_t high, max; /* bytes; UINT64_MAX: no limit */
+	uint64_t swap_max;  /* bytes of the swap file; UINT64_MAX: no limit */
 	uint64_t only_pid;  /* who reports; 0: every process */
 	bool purge_thread;
 	bool control;
@@ -27,6 +28,7 @@ struct conf {
 	bool confirm_conf;
 	char output[256];	 /* a file; "": stderr */
 	char pressure_root[256]; /* a folder in place of "/"; "": none */
+	char swap[256];		 /* the folder of the swap file; "": none */
 };
 
 /* Reads @text into @conf, whose other fields keep their values. */

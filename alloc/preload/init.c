@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Start and end of a process: configuration, the group's name, the report. */
+#include <cgslab/span.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,7 +21,12 @@
 #include "shrinker/pressure.h"
 #include "shrinker/reclaim_thread.h"
 
-static struct conf conf = {.high = UINT64_MAX, .max = UINT64_MAX, .purge_thread = true};
+static struct conf conf = {
+	.high = UINT64_MAX,
+	.max = UINT64_MAX,
+	.swap_max = UINT64_MAX,
+	.purge_thread = true,
+};
 
 static void name_process(void)
 {
@@ -30,6 +36,17 @@ static void name_process(void)
 	group_name_from(program ? program : "", name, sizeof(name));
 	memcg_rename(process_memcg, name);
 	strncpy(counters_header()->program, name, sizeof(counters_header()->program) - 1);
+}
+
+static void start_swap(void)
+{
+	int err = span_swapon(conf.swap, conf.swap_max);
+
+	if (!err)
+		return;
+	warn("CGSLAB_CONF: swap: '%s': %s", conf.swap, strerror(-err));
+	if (conf.abort_conf)
+		die("CGSLAB_CONF: aborted, as abort_conf:true asks");
 }
 
 /* After the handlers of fork, which slab registers at 101, and shrinker at 102. */
@@ -56,6 +73,8 @@ __attribute__((constructor(103))) static void preload_start(void)
 		purger_enable();
 	if (conf.group_by == GROUP_BY_COMM)
 		group_by_comm();
+	if (conf.swap[0])
+		start_swap();
 	pressure_configure(conf.pressure, conf.pressure_root);
 	if (conf.pressure == PRESSURE_ON || conf.control)
 		reclaim_thread_kick();

@@ -99,7 +99,7 @@ void debug_keep_killed(struct slab *slab)
 {
 	size_t bytes = run_bytes(slab);
 
-	if (bytes > KEPT_BYTES) {
+	if (bytes > KEPT_BYTES || !slab->start) {
 		give_back(slab);
 		return;
 	}

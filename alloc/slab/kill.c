@@ -22,6 +22,7 @@
 #include "alloc/base/rcu.h"
 #include "alloc/slab/debug.h"
 #include "alloc/slab/kmalloc.h"
+#include "alloc/slab/span.h"
 
 void doom_slab(struct doomed *doomed, struct slab *slab)
 {
@@ -34,11 +35,19 @@ void doom_slab(struct doomed *doomed, struct slab *slab)
 
 /* ---- The books ---------------------------------------------------------------- */
 
+static void count_killed_span(struct obj_cgroup_killed *killed, const struct slab *span)
+{
+	if (span->state & SPAN_CHARGED)
+		killed->span_bytes += (int64_t)slab_bytes(span);
+	if (span->swap)
+		killed->swap_bytes += (int64_t)slab_bytes(span);
+}
+
 /* A span, or a slab without an owner. */
 static void count_killed(struct obj_cgroup_killed *killed, const struct slab *slab)
 {
 	if (slab->kind != SLAB_OBJECTS) {
-		killed->span_bytes += (int64_t)slab_bytes(slab);
+		count_killed_span(killed, slab);
 		return;
 	}
 	killed->object_bytes += (int64_t)slab_count_out(slab) * slab->size;
@@ -80,6 +89,10 @@ static bool has_readers(const struct slab *slab)
 
 static void release_one(struct slab *slab, unsigned int flags)
 {
+	if (!slab->size && slab->swap)
+		span_ops.drop_swap(slab->swap, flags & MEMCG_KILL_WIPE
+						       ? SPAN_DROP_KILLED | SPAN_DROP_WIPE
+						       : SPAN_DROP_KILLED);
 	if (flags & MEMCG_KILL_WIPE)
 		slab_wipe(slab);
 	if (slab->size)

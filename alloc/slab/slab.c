@@ -269,12 +269,17 @@ void span_destroy(struct slab *span)
 	bool moved;
 
 	/* First: it waits while somebody counts. */
-	if (objcg)
+	if (objcg && span->state & SPAN_CHARGED)
 		obj_cgroup_uncharge_span(objcg, slab_bytes(span), &span->node);
-	page_map_set(start, PAGE_SIZE, 0);
+	else if (objcg)
+		obj_cgroup_remove_slab(objcg, &span->node);
+	if (start)
+		page_map_set(start, PAGE_SIZE, 0);
 	moved = span->moved;
 	slot_put(span);
-	if (moved)
+	if (!start)
+		;
+	else if (moved)
 		page_run_free_moved(start, npages);
 	else
 		page_run_free(start, npages);
@@ -287,7 +292,7 @@ void slab_wipe(struct slab *slab)
 {
 	if (slab->size)
 		memset(slab->start, 0, (size_t)slab->carved * slab->size);
-	else
+	else if (slab->start)
 		os_purge(slab->start, slab_bytes(slab));
 }
 
@@ -298,8 +303,11 @@ void slab_give_back_killed(struct slab *slab)
 	size_t bytes = slab_bytes(slab);
 	char *start = slab->start;
 
-	page_map_set(start, is_span ? PAGE_SIZE : bytes, 0);
+	if (start)
+		page_map_set(start, is_span ? PAGE_SIZE : bytes, 0);
 	slot_put(slab);
+	if (!start)
+		return;
 	if (!is_span)
 		memory_put(start, bytes, false);
 	else if (moved)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "accounting/high.h"
+#include "accounting/swap.h"
 #include "alloc/base/message.h"
 #include "alloc/pages/page_run.h"
 #include "alloc/slab/fast.h"
@@ -100,6 +101,21 @@ void spans_fork_child(void)
 	forked = true;
 }
 
+/* The end of one that is out: its room was charged as long as it had it. */
+static void release_swap(struct slab *span)
+{
+	struct obj_cgroup *objcg = span->objcg;
+	struct swap_entry *entry = span->swap;
+
+	counters_own();
+	rcu_take_in_thread();
+	lock(objcg_lock(objcg));
+	span->swap = NULL;
+	__obj_cgroup_uncharge_swap(objcg, (int64_t)slab_bytes(span));
+	unlock(objcg_lock(objcg));
+	span_ops.drop_swap(entry, 0);
+}
+
 /* Nobody else has it, but a walk that finds it on its list, and lets it go at once. */
 static void release(struct slab *span)
 {
@@ -111,6 +127,8 @@ static void release(struct slab *span)
 		no_reference(span);
 	if (span_is_swappable(span) && span_ops.lru_del)
 		span_ops.lru_del(span);
+	if (span->swap)
+		release_swap(span);
 	span_destroy(span);
 	purger_start_in_free();
 }
@@ -171,11 +189,10 @@ struct span *virt_to_span(const void *block)
 
 /* ---- The run -------------------------------------------------------------- */
 
-int span_run_get(struct slab *span)
+int span_run_get(struct slab *span, bool *zeroed)
 {
 	size_t npages = span_pages(span);
-	bool zeroed;
-	char *start = page_run_alloc(npages, 0, &zeroed);
+	char *start = page_run_alloc(npages, 0, zeroed);
 
 	if (!start)
 		return -ENOMEM;

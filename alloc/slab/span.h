@@ -225,15 +225,20 @@ void spans_fork_child(void);
 
 /*
  * Memory for an isolated span that has none: sets ->start and what belongs to
- * it. It is found by its address only after span_run_map(). Returns 0 or -ENOMEM.
+ * it. It is found by its address only after span_run_map(). *@zeroed tells whether it
+ * reads as zero. Returns 0 or -ENOMEM.
  */
-int span_run_get(struct slab *span);
+int span_run_get(struct slab *span, bool *zeroed);
 void span_run_map(struct slab *span);
 
 /* Gives it back. ->start is NULL then. */
 void span_run_put(struct slab *span);
 
 /* ---- Swap ----------------------------------------------------------------- */
+
+/* drop_swap(): the span's group was killed; and what is stored is to be written over. */
+#define SPAN_DROP_KILLED 1u
+#define SPAN_DROP_WIPE	 2u
 
 /* What the layer above does. Set once, by a constructor; each may be NULL. */
 struct span_ops {
@@ -248,10 +253,10 @@ struct span_ops {
 	void (*lru_del)(struct slab *span);
 
 	/*
-	 * ->swap goes, whose charge is settled: its memory and its room in the file; @wipe:
-	 * first what is written there. Nobody else has the span, which may have been killed.
+	 * What was ->swap of a span, and is charged to nobody any more: its memory and its
+	 * room in the file. No lock is held.
 	 */
-	void (*drop_swap)(struct slab *span, bool wipe);
+	void (*drop_swap)(struct swap_entry *entry, unsigned int flags);
 };
 
 extern struct span_ops span_ops;

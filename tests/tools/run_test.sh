@@ -48,6 +48,13 @@ status 0 "$cgslab" run --high=64M --max=1G --throttle --control -- sh -c 'echo $
 grep -q 'high:64M,max:1G,throttle:true,control:true,' "$tmp/out" || fail "options: $(cat "$tmp/out")"
 CGSLAB_CONF=confirm_conf:true status 0 "$cgslab" run --high=64M --throttle --control -- true
 grep -q 'high:67108864,max:max,.*control:true,throttle:true' "$tmp/err" || fail "in force: $(cat "$tmp/err")"
+mkdir "$tmp/swap"
+(cd "$tmp" && CGSLAB_CONF=confirm_conf:true status 0 "$cgslab" run --swap=swap --swap-max=1G -- true) || exit 1
+grep -q "swap:$tmp/swap,swap_max:1073741824" "$tmp/err" || fail "no swap: $(cat "$tmp/err")"
+CGSLAB_CONF=abort_conf:true status 134 "$cgslab" run --swap="$tmp/none" -- true
+grep -q "swap: '$tmp/none': No such file or directory" "$tmp/err" || fail "swap nowhere: $(cat "$tmp/err")"
+status 2 "$cgslab" run --swap= -- true
+status 2 "$cgslab" run --swap-max=lots -- true
 for size in 8388608 8192k 8192K 8M 2g 1T 16777215T max; do
 	CGSLAB_CONF=abort_conf:true status 0 "$cgslab" run --high=$size --max=$size -- ls
 done

@@ -24,6 +24,8 @@ enum option_key {
 	KEY_HIGH,
 	KEY_MAX,
 	KEY_THROTTLE,
+	KEY_SWAP,
+	KEY_SWAP_MAX,
 	KEY_CONTROL,
 	KEY_REPORT,
 	KEY_OUTPUT
@@ -37,6 +39,10 @@ static const struct argp_option options[] = {
 	{"throttle", KEY_THROTTLE, NULL, 0, "slow down allocations past --high", 0},
 	{"max", KEY_MAX, "SIZE", 0,
 	 "refuse allocations past SIZE: bytes, or with K, M, G or T, or max", 0},
+	{"swap", KEY_SWAP, "DIR", 0,
+	 "write spans that may be swapped to a file in DIR when memory is short", 0},
+	{"swap-max", KEY_SWAP_MAX, "SIZE", 0,
+	 "let that file have SIZE at most: bytes, or with K, M, G or T, or max", 0},
 	{"control", KEY_CONTROL, NULL, 0,
 	 "start a thread that listens to cgslab set and reclaim, also while the program rests", 0},
 	{"report", KEY_REPORT, "text|json", 0, "the form of the report at exit (text)", 0},
@@ -79,23 +85,23 @@ static void add_size(struct run *run, const char *option, const char *key, const
 	add_pair(run, option, key, value);
 }
 
-/* The program may change its directory before it ends. */
-static void add_output(struct run *run, const char *file)
+/* The program may change its directory, and so may those that it starts. */
+static void add_path(struct run *run, const char *option, const char *key, const char *file)
 {
 	char *cwd, *path;
 
 	if (!*file)
-		error(EXIT_USAGE, 0, "--output: the name is empty");
+		error(EXIT_USAGE, 0, "%s: the name is empty", option);
 	if (*file == '/') {
-		add_pair(run, "--output", "output", file);
+		add_pair(run, option, key, file);
 		return;
 	}
 	cwd = getcwd(NULL, 0);
 	if (!cwd)
 		error(EXIT_FAILED, errno, "the current directory");
 	if (asprintf(&path, "%s/%s", strcmp(cwd, "/") ? cwd : "", file) < 0)
-		error(EXIT_FAILED, ENOMEM, "--output");
-	add_pair(run, "--output", "output", path);
+		error(EXIT_FAILED, ENOMEM, "%s", option);
+	add_pair(run, option, key, path);
 	free(path);
 	free(cwd);
 }
@@ -117,6 +123,12 @@ static error_t parse_key(int key, char *arg, struct argp_state *state)
 	case KEY_CONTROL:
 		add_pair(run, "--control", "control", "true");
 		return 0;
+	case KEY_SWAP:
+		add_path(run, "--swap", "swap", arg);
+		return 0;
+	case KEY_SWAP_MAX:
+		add_size(run, "--swap-max", "swap_max", arg);
+		return 0;
 	case KEY_MAX:
 		add_size(run, "--max", "max", arg);
 		return 0;
@@ -124,7 +136,7 @@ static error_t parse_key(int key, char *arg, struct argp_state *state)
 		add_choice(run, "--report", "report", arg, "text", "json");
 		return 0;
 	case KEY_OUTPUT:
-		add_output(run, arg);
+		add_path(run, "--output", "output", arg);
 		return 0;
 	case ARGP_KEY_ARGS:
 		run->program = state->argv + state->next;
