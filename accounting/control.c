@@ -4,16 +4,25 @@
 #include "accounting/mem_cgroup.h"
 #include "accounting/memalloc.h"
 #include "accounting/reclaim_ops.h"
+#include "alloc/base/os.h"
 
 uint32_t control_seen; /* atomic: of header->requests, before ->request was looked at */
 
 static bool running; /* atomic: a thread is in control_run() */
 
+/* Returns the answer. */
+static uint64_t serve(struct mem_cgroup *memcg, uint64_t pages, gfp_t gfp)
+{
+	memcg_meet_limits(memcg, gfp); /* which may have been written, too */
+	if (pages == CONTROL_COMPACT)
+		return reclaim_ops.compact ? reclaim_ops.compact() >> PAGE_SHIFT : 0;
+	return (uint64_t)-memcg_reclaim_pages(memcg, (int64_t)pages, gfp);
+}
+
 static void run_request(struct mem_cgroup *memcg, gfp_t gfp)
 {
 	struct counters_record *record = memcg->memory.record;
-	uint64_t request, ticket;
-	int err;
+	uint64_t request, ticket, answer;
 
 	if (!READ_ONCE(record->request))
 		return;
@@ -22,10 +31,9 @@ static void run_request(struct mem_cgroup *memcg, gfp_t gfp)
 	ticket = request >> CONTROL_TICKET_SHIFT;
 	if (!ticket)
 		return;
-	memcg_meet_limits(memcg, gfp); /* which may have been written, too */
-	err = memcg_reclaim_pages(memcg, (int64_t)(request & CONTROL_VALUE_MASK), gfp);
+	answer = serve(memcg, request & CONTROL_VALUE_MASK, gfp);
 	/* Pairs with the acquire by who waits for it. */
-	store_release(&record->reply, control_word(ticket, (uint64_t)-err));
+	store_release(&record->reply, control_word(ticket, answer));
 }
 
 static void run_all(gfp_t gfp)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What another process asks for, through the counters: that a group reclaims, or that
- * it meets limits that were written there. A request is one word of the group's
- * record, and so is the answer:
+ * What another process asks for, through the counters: that a group reclaims, that it
+ * meets limits that were written there, or that huge pages become free. A request is one
+ * word of the group's record, and so is the answer:
  *
  *	63      40 39              0
  *	+---------+----------------+	pages: 0: down to its limits, and no further
@@ -13,7 +13,7 @@
  *	--------			------------------------
  *	swaps ->request, from 0 pages	sees header->requests go up
  *	header->requests + 1		swaps each ->request with 0
- *	header->doorbell + 1, wakes	reclaims
+ *	header->doorbell + 1, wakes	reclaims, or compacts
  *	waits for its ticket		stores ->reply
  *
  * The thread is the reclaim thread, where there is one, else whichever comes to the end
@@ -26,7 +26,11 @@
 
 #define CONTROL_TICKET_SHIFT 40
 #define CONTROL_VALUE_MASK   ((1ull << CONTROL_TICKET_SHIFT) - 1)
-#define CONTROL_MEET_LIMITS  0 /* as the number of pages */
+
+/* As the number of pages. Compaction is asked of the root's record, and answered in pages. */
+#define CONTROL_MEET_LIMITS 0
+#define CONTROL_COMPACT	    CONTROL_VALUE_MASK
+#define CONTROL_MOST_PAGES  (CONTROL_COMPACT - 1)
 
 static inline uint64_t control_word(uint64_t ticket, uint64_t value)
 {

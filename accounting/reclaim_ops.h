@@ -33,6 +33,12 @@ struct memcg_reclaim_ops {
 	void (*machine_high)(gfp_t gfp);
 
 	/*
+	 * Moves spans so that whole huge pages go back to the kernel. Returns their bytes.
+	 * Nothing is held.
+	 */
+	size_t (*compact)(void);
+
+	/*
 	 * @memcg is offline, and what is kept for it passes to the parent; children
 	 * come before their parents. No lock is held, cgroup_lock neither; the caller
 	 * has a reference. @killed: the objects that were on its lists are about to go.

@@ -25,16 +25,19 @@ expect 2 "is longer than" "$cgslab" run "--output=/$(printf '%0300d' 0)" -- true
 
 expect 2 "a process id is missing" "$cgslab" ls
 expect 2 "a process id is missing" "$cgslab" stat
+expect 2 "a process id is missing" "$cgslab" compact
 for pid in x 0 12x 1.0 99999999999 ""; do
 	expect 2 "is not a process id" "$cgslab" ls "$pid"
 	expect 2 "is not a process id" "$cgslab" stat "$pid"
 	expect 2 "is not a process id" "$cgslab" set "$pid" / memory.max 1M
 	expect 2 "is not a process id" "$cgslab" reclaim "$pid" / 1M
+	expect 2 "is not a process id" "$cgslab" compact "$pid"
 done
 expect 2 "one argument too many" "$cgslab" ls 1 2
 expect 2 "one argument too many" "$cgslab" stat 1 / 2
 expect 2 "one argument too many" "$cgslab" set 1 / memory.max 1M 2M
 expect 2 "one argument too many" "$cgslab" reclaim 1 / 1M 2M
+expect 2 "one argument too many" "$cgslab" compact 1 2
 for given in "" "1" "1 /" "1 / memory.max"; do
 	# shellcheck disable=SC2086
 	expect 2 "a process id, a group, a file and a size are needed" "$cgslab" set $given
@@ -63,4 +66,5 @@ shows 'PID' "$cgslab" ls --help
 shows 'PID \[GROUP\]' "$cgslab" stat --help
 shows 'PID GROUP FILE SIZE' "$cgslab" set --help
 shows 'PID GROUP SIZE' "$cgslab" reclaim --help
+shows 'huge pages' "$cgslab" compact --help
 echo PASSED

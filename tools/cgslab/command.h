@@ -43,5 +43,6 @@ int ls_command(int argc, char **argv);
 int stat_command(int argc, char **argv);
 int set_command(int argc, char **argv);
 int reclaim_command(int argc, char **argv);
+int compact_command(int argc, char **argv);
 
 #endif

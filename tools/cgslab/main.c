@@ -22,6 +22,7 @@ static const struct command {
 	{"stat", "cgslab stat", stat_command},
 	{"set", "cgslab set", set_command},
 	{"reclaim", "cgslab reclaim", reclaim_command},
+	{"compact", "cgslab compact", compact_command},
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -98,6 +99,7 @@ static const struct argp argp = {
 	       "  stat     show the numbers of one group of a running process\n"
 	       "  set      set a limit of one group of a running process\n"
 	       "  reclaim  have one group of a running process give memory back\n"
+	       "  compact  have a running process move spans, so that huge pages become free\n"
 	       "\n"
 	       "'cgslab COMMAND --help' tells more of one.",
 };
@@ -111,7 +113,8 @@ int main(int argc, char **argv)
 	argv[0] = program;
 	parse_options(&argp, argc, argv, &request);
 	if (!request.nr_args)
-		error(EXIT_USAGE, 0, "a command is missing: run, ls, stat, set or reclaim");
+		error(EXIT_USAGE, 0,
+		      "a command is missing: run, ls, stat, set, reclaim or compact");
 	for (size_t i = 0; i < NR_COMMANDS; i++) {
 		if (strcmp(request.args[0], commands[i].name))
 			continue;
@@ -119,7 +122,8 @@ int main(int argc, char **argv)
 		request.args[0] = program_invocation_name;
 		return commands[i].run(request.nr_args, request.args);
 	}
-	error(EXIT_USAGE, 0, "'%s' is not a command; there are run, ls, stat, set and reclaim",
+	error(EXIT_USAGE, 0,
+	      "'%s' is not a command; there are run, ls, stat, set, reclaim and compact",
 	      request.args[0]);
 	return EXIT_USAGE;
 }

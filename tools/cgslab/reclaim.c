@@ -45,30 +45,11 @@ static const struct argp argp = {
 	       "M, G or T. The exit status is 0 only if so much was given back.",
 };
 
-static void fail(const struct command *command, enum request_result result)
-{
-	switch (result) {
-	case REQUEST_FAILED:
-		error(EXIT_FAILED, 0, "'%s' of process %d has not that much to give back: %s",
-		      command->path, command->pid, command->size);
-		break;
-	case REQUEST_IGNORED:
-		error(EXIT_FAILED, 0,
-		      "process %d does not listen; at rest it does if it was run with "
-		      "--control",
-		      command->pid);
-		break;
-	default:
-		error(EXIT_FAILED, 0, "process %d does not answer", command->pid);
-	}
-}
-
 int reclaim_command(int argc, char **argv)
 {
 	struct command command = {0};
 	struct process_counters counters;
 	struct counters_record *record;
-	enum request_result result;
 	struct group *root, *group;
 	uint64_t pages, ticket;
 
@@ -79,15 +60,15 @@ int reclaim_command(int argc, char **argv)
 	root = group_tree_read(&counters);
 	group = group_of_user(root, command.path, command.pid);
 	record = group_record(&counters, root, group);
-	pages = min_t(uint64_t, command.bytes / counters.header->page_size, CONTROL_VALUE_MASK);
+	pages = min_t(uint64_t, command.bytes / counters.header->page_size, CONTROL_MOST_PAGES);
 	if (!pages)
 		return 0;
 	ticket = request_send(&counters, record, pages);
 	if (!ticket)
 		error(EXIT_FAILED, 0, "another request for '%s' of process %d is waiting",
 		      command.path, command.pid);
-	result = request_wait(record, ticket, command.pid);
-	if (result != REQUEST_DONE)
-		fail(&command, result);
+	if (request_wait(record, ticket, command.pid))
+		error(EXIT_FAILED, 0, "'%s' of process %d has not that much to give back: %s",
+		      command.path, command.pid, command.size);
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include "tools/cgslab/request.h"
 
 #include <errno.h>
+#include <error.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "accounting/control.h"
+#include "tools/cgslab/command.h"
 
 #define TAKE_MS	  5000	/* to look at a request at all */
 #define FINISH_MS 60000 /* to do what it asks for */
@@ -72,7 +74,7 @@ static bool withdraw(struct counters_record *record, uint64_t ticket)
 	return is_ticket(request, ticket) && cmpxchg_acq_rel(&record->request, &request, 0);
 }
 
-enum request_result request_wait(struct counters_record *record, uint64_t ticket, int pid)
+uint64_t request_wait(struct counters_record *record, uint64_t ticket, int pid)
 {
 	uint64_t start = clock_ms(), waited = 0;
 
@@ -81,11 +83,15 @@ enum request_result request_wait(struct counters_record *record, uint64_t ticket
 		uint64_t reply = load_acquire(&record->reply);
 
 		if (is_ticket(reply, ticket))
-			return reply & CONTROL_VALUE_MASK ? REQUEST_FAILED : REQUEST_DONE;
+			return reply & CONTROL_VALUE_MASK;
 		if (waited > TAKE_MS && withdraw(record, ticket))
-			return REQUEST_IGNORED;
+			error(EXIT_FAILED, 0,
+			      "process %d does not listen; at rest it does if it was run with "
+			      "--control",
+			      pid);
 		pause_ms(LOOK_MS);
 		waited = clock_ms() - start;
 	}
-	return REQUEST_UNANSWERED;
+	error(EXIT_FAILED, 0, "process %d does not answer", pid);
+	return 0;
 }
