@@ -256,6 +256,9 @@ void memcg_put_killed(struct mem_cgroup *killed);
 bool memcg_shrink_begin(struct mem_cgroup *memcg);
 void memcg_shrink_end(struct mem_cgroup *memcg);
 
+/* Whether the calling thread is between the two, as it is in a callback. */
+bool memcg_is_shrinking(void);
+
 /*
  * Keeps all others from that for the subtree, and waits for those who are at it.
  * Returns 0, or -EBUSY if they do not come to an end, with nothing changed.

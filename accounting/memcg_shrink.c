@@ -52,6 +52,11 @@ void memcg_shrink_end(struct mem_cgroup *memcg)
 	__atomic_sub_fetch(&memcg->shrinking, 1, __ATOMIC_SEQ_CST);
 }
 
+bool memcg_is_shrinking(void)
+{
+	return shrunk;
+}
+
 /* Removed groups too, until their last reference is gone. cgroup_lock. */
 static struct mem_cgroup *next_of_all(struct mem_cgroup *pos, const struct mem_cgroup *root)
 {

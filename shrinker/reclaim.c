@@ -6,6 +6,7 @@
 #include "accounting/reclaim_ops.h"
 #include "alloc/pages/page_run.h"
 #include "alloc/slab/heap.h"
+#include "alloc/slab/span.h"
 #include "alloc/slab/task.h"
 #include "shrinker/doorbell.h"
 #include "shrinker/pressure.h"
@@ -286,6 +287,7 @@ int64_t reclaim_machine(int64_t pages)
 
 void reclaim_init(void)
 {
+	reclaim_ops.compact = span_compact;
 	reclaim_ops.try_to_free = try_to_free_mem_cgroup_pages;
 	reclaim_ops.high_exceeded = reclaim_thread_high;
 	reclaim_ops.machine_high = pressure_machine_high;

@@ -328,6 +328,17 @@ void slab_for_each(void (*fn)(struct slab *slab, void *arg), void *arg)
 	}
 }
 
+bool slab_table_look(const void *addr, bool (*fn)(struct slab *span, void *arg), void *arg)
+{
+	struct slab *span = slab_of(addr);
+	bool ret;
+
+	lock(&slab_table_lock);
+	ret = READ_ONCE(span->kind) == SLAB_SPAN_HELD && span->start == addr && fn(span, arg);
+	unlock(&slab_table_lock);
+	return ret;
+}
+
 uint32_t slab_table_size(void)
 {
 	return READ_ONCE(table_used);

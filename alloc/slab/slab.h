@@ -270,6 +270,12 @@ uint32_t slab_count_out(const struct slab *slab);
 /* Calls @fn for every slab in use, and not killed; exact only if nothing changes meanwhile. */
 void slab_for_each(void (*fn)(struct slab *slab, void *arg), void *arg);
 
+/*
+ * What @fn returns for the span of span_alloc() that lies at @addr, or false if there is
+ * none. Under slab_table_lock: the span neither goes nor changes its group meanwhile.
+ */
+bool slab_table_look(const void *addr, bool (*fn)(struct slab *span, void *arg), void *arg);
+
 /* Address space or data are about to be limited to so many bytes: the table takes its share. */
 void slab_table_prepare(size_t limit);
 

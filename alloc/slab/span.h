@@ -199,6 +199,9 @@ void span_putback(struct slab *span);
 bool span_isolate_begin(struct slab *span);
 bool span_isolate_check(struct slab *span);
 
+/* What that looks at: whether nobody has it pinned, for who has it BUSY. */
+bool span_is_alone(const struct slab *span);
+
 /* Only the end of BUSY; any lock may be held. */
 void span_end_busy(struct slab *span);
 
@@ -233,6 +236,12 @@ void span_run_map(struct slab *span);
 
 /* Gives it back. ->start is NULL then. */
 void span_run_put(struct slab *span);
+
+/*
+ * Moves spans until @most huge pages are free that were not; as span_compact(). No lock is
+ * held. In a callback of a shrinker nothing happens.
+ */
+size_t spans_compact(uint32_t most);
 
 /* ---- Swap ----------------------------------------------------------------- */
 

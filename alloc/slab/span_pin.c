@@ -129,9 +129,14 @@ static bool see_pins(const struct slab *span)
 	return span->pinner == SPAN_NO_PINNER || is_pinner(span) || os_membarrier() == 0;
 }
 
+bool span_is_alone(const struct slab *span)
+{
+	return READ_ONCE(span->state) & SPAN_OUT || (see_pins(span) && !span_is_pinned(span));
+}
+
 bool span_isolate_check(struct slab *span)
 {
-	if (READ_ONCE(span->state) & SPAN_OUT || (see_pins(span) && !span_is_pinned(span)))
+	if (span_is_alone(span))
 		return true;
 	span_end_busy(span);
 	return false;

@@ -11,30 +11,18 @@
  * costs the kernel a mapping, so it must be rare.
  */
 #include <errno.h>
-#include <string.h>
 
-#include "alloc/base/message.h"
 #include "alloc/pages/page_run.h"
-#include "alloc/slab/slab.h"
-
-/* From so many pages on it is cheaper to move page tables. */
-#define REMAP_PAGES 1024
-
-/* Pages of @span's run that it does not use any more. */
-static void free_pages(struct slab *span, char *start, size_t npages)
-{
-	if (span->moved)
-		page_run_free_moved(start, npages);
-	else
-		page_run_free(start, npages);
-}
+#include "alloc/slab/span_move.h"
 
 static void span_shrink(struct slab *span, size_t npages)
 {
+	struct span_run run = span_run_of(span);
+
 	/* First: it waits while somebody counts. */
 	obj_cgroup_uncharge_span(span->objcg, slab_bytes(span) - (npages << PAGE_SHIFT), NULL);
 	span_set_pages(span, npages);
-	free_pages(span, span->start + slab_bytes(span), span->capacity - npages);
+	span_run_free_pages(&run, span->start + slab_bytes(span), span->capacity - npages);
 	span->capacity = (uint32_t)npages;
 }
 
@@ -47,71 +35,55 @@ static bool wants_room_of_its_own(const struct slab *span, size_t npages)
 	return npages < 2 * (size_t)span->moved_at;
 }
 
-/* A run for @npages and for growth; what is beyond them is not resident, or not its own. */
-static char *run_with_room(struct slab *span, size_t npages, size_t *capacity, bool *zeroed)
+static char *alloc_target(const struct slab *span, size_t npages, bool *zeroed)
 {
-	char *start;
-
-	*capacity = os_address_space_is_limited() ? npages : npages * 2;
-	start = page_run_alloc(*capacity, 0, zeroed);
-	if (!start) {
-		*capacity = npages;
-		start = page_run_alloc(npages, 0, zeroed);
-	}
-	if (!start || *zeroed || *capacity == npages)
-		return start;
-	if (wants_room_of_its_own(span, npages)) {
-		os_purge(start + (npages << PAGE_SHIFT), (*capacity - npages) << PAGE_SHIFT);
-	} else {
-		page_run_free(start + (npages << PAGE_SHIFT), *capacity - npages);
-		*capacity = npages;
-	}
-	return start;
+	if (span_wants_remap(span))
+		return page_run_alloc_like(span->start, npages, zeroed);
+	return page_run_alloc(npages, 0, zeroed);
 }
 
-/*
- * Moves the content to *@new, or copies it. *@new may be lost on the way, and
- * another take its place: the kernel unmaps a target before it refuses. Returns
- * whether pages were moved, or -ENOMEM.
- */
-static int move_content(struct slab *span, char **new, size_t npages, size_t *capacity, bool zeroed)
+/* A run for @npages and for growth; what is beyond them is not resident, or not its own. */
+static struct span_run run_with_room(struct slab *span, size_t npages, bool *zeroed)
 {
-	/*
-	 * To where pages are resident it is cheaper to copy, as they would be lost.
-	 * Not twice: a run of two mappings is more than some kernels move.
-	 */
-	if (zeroed && span_pages(span) >= REMAP_PAGES && !span->moved) {
-		int err = os_move(span->start, *new, slab_bytes(span));
+	size_t most = os_address_space_is_limited() ? npages : npages * 2;
+	struct span_run run = {.capacity = (uint32_t)most};
 
-		if (!err)
-			return true;
-		if (err == -EFAULT)
-			*new = run_with_room(span, npages, capacity, &zeroed);
+	run.start = alloc_target(span, most, zeroed);
+	if (!run.start) {
+		run.capacity = (uint32_t)npages;
+		run.start = alloc_target(span, npages, zeroed);
 	}
-	if (!*new)
-		return -ENOMEM;
-	memcpy(*new, span->start, slab_bytes(span));
-	return false;
+	if (!run.start || *zeroed || run.capacity == npages)
+		return run;
+	if (wants_room_of_its_own(span, npages)) {
+		os_purge(run.start + (npages << PAGE_SHIFT), (most - npages) << PAGE_SHIFT);
+	} else {
+		page_run_free(run.start + (npages << PAGE_SHIFT), most - npages);
+		run.capacity = (uint32_t)npages;
+	}
+	return run;
 }
 
 /* The span goes to a run that holds @npages. */
 static int span_move(struct slab *span, size_t npages)
 {
-	size_t capacity;
+	struct span_run old = span_run_of(span);
 	bool zeroed;
-	char *old = span->start;
-	char *new = run_with_room(span, npages, &capacity, &zeroed);
-	int moved = new ? move_content(span, &new, npages, &capacity, zeroed) : -ENOMEM;
+	struct span_run new = run_with_room(span, npages, &zeroed);
+	int err = -ENOMEM;
 
-	if (moved < 0)
-		return moved;
-	page_map_set(old, PAGE_SIZE, 0);
-	free_pages(span, old, span->capacity);
-	span->start = new;
-	span->moved = (uint8_t)moved;
+	/* To where pages are resident it is cheaper to copy, as they would be lost. */
+	if (new.start && zeroed &&span_wants_remap(span))
+		err = span_remap(span, &new);
+	if (err == -EFAULT)
+		new = run_with_room(span, npages, &zeroed);
+	if (!new.start)
+		return -ENOMEM;
+	if (err)
+		span_copy(span, &new);
+	span_set_run(span, &new);
 	span->moved_at = (uint32_t)npages;
-	span->capacity = (uint32_t)capacity;
-	page_map_set(new, PAGE_SIZE, (uint32_t)(span - slab_table));
+	span_run_free(&old);
 	return 0;
 }
 
