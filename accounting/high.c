@@ -50,26 +50,32 @@ int64_t memcg_high_delay(int64_t usage, int64_t high, int64_t pages)
 	return delay_ms(overage(usage, high), pages);
 }
 
-static bool is_high(const struct mem_cgroup *memcg)
+static bool is_high(const struct page_counter *counter)
 {
-	const struct counters_record *record = memcg->memory.record;
-
-	return READ_ONCE(record->memory.usage) > READ_ONCE(record->memory.high);
+	return READ_ONCE(counter->level->usage) > READ_ONCE(counter->level->high);
 }
 
 /* Of the group or an ancestor, whichever is worse. The root's is the machine's. */
-static int64_t worst_overage(const struct mem_cgroup *memcg)
+static int64_t worst_overage(const struct page_counter *counter)
 {
 	int64_t worst = 0;
 
-	for (; memcg->parent; memcg = memcg->parent) {
-		const struct counters_record *record = memcg->memory.record;
-		int64_t x =
-			overage(READ_ONCE(record->memory.usage), READ_ONCE(record->memory.high));
+	for (; counter->parent; counter = counter->parent) {
+		const struct counters_level *level = counter->level;
+		int64_t x = overage(READ_ONCE(level->usage), READ_ONCE(level->high));
 
 		worst = max_t(int64_t, worst, x);
 	}
 	return worst;
+}
+
+/* Who is above both, of memory and of swap, is slowed down for both. */
+static int64_t penalty_ms(const struct mem_cgroup *memcg, int64_t pages)
+{
+	int64_t ms = delay_ms(worst_overage(&memcg->memory), pages) +
+		     delay_ms(worst_overage(&memcg->swap), pages);
+
+	return min_t(int64_t, ms, DELAY_MOST_MS);
 }
 
 /* ---- What is done about it --------------------------------------------------- */
@@ -80,7 +86,7 @@ static bool reclaim_high(struct mem_cgroup *memcg, int64_t pages, gfp_t gfp)
 	bool freed = false;
 
 	for (struct mem_cgroup *pos = memcg; pos->parent; pos = pos->parent)
-		if (is_high(pos) && memcg_reclaim(pos, pages, gfp, memcg) > 0)
+		if (is_high(&pos->memory) && memcg_reclaim(pos, pages, gfp, memcg) > 0)
 			freed = true;
 	return freed;
 }
@@ -94,7 +100,7 @@ static void sleep_off(const struct mem_cgroup *memcg, int64_t ms, int64_t pages)
 	while (slept < ms) {
 		os_sleep_us((unsigned int)min_t(int64_t, ms - slept, LOOK_MS) * 1000);
 		slept = (int64_t)(os_clock_ms() - begin);
-		ms = min_t(int64_t, ms, delay_ms(worst_overage(memcg), pages));
+		ms = min_t(int64_t, ms, penalty_ms(memcg, pages));
 	}
 }
 
@@ -107,11 +113,10 @@ static void throttle(struct mem_cgroup *memcg, int64_t pages, gfp_t gfp)
 	for (int i = 0; i < RECLAIM_ROUNDS; i++) {
 		bool freed = memcg_may_reclaim(gfp) &&
 			     reclaim_high(memcg, max_t(int64_t, pages, RECLAIM_PAGES), gfp);
-		int64_t x = worst_overage(memcg);
 
-		if (!x)
+		if (!worst_overage(&memcg->memory) && !worst_overage(&memcg->swap))
 			memalloc.high_owed = 0;
-		ms = delay_ms(x, memalloc.high_owed);
+		ms = penalty_ms(memcg, memalloc.high_owed);
 		if (ms < DELAY_LEAST_MS)
 			return;
 		if (!freed) /* as long as there is progress, that is better than to sleep */
@@ -135,7 +140,9 @@ static void handle_group(struct mem_cgroup *memcg, int64_t pages, gfp_t gfp)
 	if (!load_acquire(&memcg->online)) /* its usage is the parent's now */
 		return;
 	for (struct mem_cgroup *pos = memcg; pos->parent; pos = pos->parent) {
-		if (!is_high(pos))
+		if (is_high(&pos->swap))
+			memcg_event(pos, MEMCG_EVENT_SWAP_HIGH);
+		if (!is_high(&pos->memory))
 			continue;
 		memcg_event(pos, MEMCG_EVENT_HIGH);
 		if (reclaim_ops.high_exceeded)

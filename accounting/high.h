@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory.high: what a thread does whose charge has found a group above it.
+ * memory.high and memory.swap.high: what a thread does whose charge has found a group
+ * above it.
  *
  * A charge notes the group (memalloc_note_high()), and goes on. When the allocation is
  * done, the object in hand, no lock held and no stock in between two states, its last

@@ -53,23 +53,38 @@ static void show_stat(struct mem_cgroup *memcg, struct text *text)
 	put(text, "slab %" PRIu64 "\n", stat.slab_bytes);
 	put(text, "waste %" PRIu64 "\n", stat.waste_bytes);
 	put(text, "nr_objects %" PRIu64 "\n", stat.objects);
+	put(text, "swap %" PRIu64 "\n", stat.swap_bytes);
+	put(text, "swap_transit %" PRIu64 "\n", stat.swap_transit);
+	put(text, "zswap %" PRIu64 "\n", stat.zswap_bytes);
+	put(text, "zswapped %" PRIu64 "\n", stat.zswapped);
+	put(text, "pswpin %" PRIu64 "\n", stat.pswpin);
+	put(text, "pswpout %" PRIu64 "\n", stat.pswpout);
+	put(text, "zswpin %" PRIu64 "\n", stat.zswpin);
+	put(text, "zswpout %" PRIu64 "\n", stat.zswpout);
+	put(text, "zswpwb %" PRIu64 "\n", stat.zswpwb);
 }
 
-static void show_event_array(const uint64_t *events, struct text *text)
+static void show_event(struct text *text, enum memcg_event event, uint64_t nr)
 {
-	for (int i = 0; i < MEMCG_EVENT_SWAP_HIGH; i++)
-		put(text, "%s %" PRIu64 "\n", memcg_event_name((enum memcg_event)i),
-		    READ_ONCE(events[i]));
+	put(text, "%s %" PRIu64 "\n", memcg_event_name(event), nr);
 }
 
 static void show_events(struct mem_cgroup *memcg, struct text *text)
 {
-	show_event_array(memcg->memory.record->events, text);
+	for (enum memcg_event event = 0; event < MEMCG_EVENT_SWAP_HIGH; event++)
+		show_event(text, event, mem_cgroup_event(memcg, event));
 }
 
 static void show_events_local(struct mem_cgroup *memcg, struct text *text)
 {
-	show_event_array(memcg->memory.record->events_local, text);
+	for (enum memcg_event event = 0; event < MEMCG_EVENT_SWAP_HIGH; event++)
+		show_event(text, event, mem_cgroup_event_local(memcg, event));
+}
+
+static void show_swap_events(struct mem_cgroup *memcg, struct text *text)
+{
+	for (enum memcg_event event = MEMCG_EVENT_SWAP_HIGH; event < NR_MEMCG_EVENTS; event++)
+		show_event(text, event, mem_cgroup_event(memcg, event));
 }
 
 static void show_pressure_line(struct text *text, const char *name,
@@ -121,6 +136,13 @@ static int write_peak(struct mem_cgroup *memcg, const char *value)
 	return 0;
 }
 
+static int write_swap_peak(struct mem_cgroup *memcg, const char *value)
+{
+	(void)value;
+	mem_cgroup_reset_swap_peak(memcg);
+	return 0;
+}
+
 /* A file is a number of bytes, or it has functions of its own. NULL: not for that. */
 static const struct memcg_file {
 	const char *name;
@@ -141,6 +163,13 @@ static const struct memcg_file {
 	{.name = "memory.events.local", .show = show_events_local},
 	{.name = "memory.oom.group", .show = show_oom_group, .write = write_oom_group},
 	{.name = "memory.pressure", .show = show_pressure},
+	{.name = "memory.swap.current", .get = mem_cgroup_swap_usage},
+	{.name = "memory.swap.high", .get = mem_cgroup_swap_high, .set = mem_cgroup_set_swap_high},
+	{.name = "memory.swap.max", .get = mem_cgroup_swap_max, .set = mem_cgroup_set_swap_max},
+	{.name = "memory.swap.peak", .get = mem_cgroup_swap_peak, .write = write_swap_peak},
+	{.name = "memory.swap.events", .show = show_swap_events},
+	{.name = "memory.zswap.current", .get = mem_cgroup_zswap_usage},
+	{.name = "memory.zswap.max", .get = mem_cgroup_zswap_max, .set = mem_cgroup_set_zswap_max},
 	{.name = "cgroup.stat", .show = show_cgroup_stat},
 	{.name = "cgroup.events", .show = show_cgroup_events},
 };

@@ -99,6 +99,67 @@ int mem_cgroup_set_high(struct mem_cgroup *memcg, uint64_t bytes)
 	return set_limit(memcg, &memcg->memory.level->high, bytes);
 }
 
+/* ---- Swap ------------------------------------------------------------------ */
+
+uint64_t mem_cgroup_swap_usage(const struct mem_cgroup *memcg)
+{
+	if (!load_acquire(&memcg->online))
+		return 0;
+	return pages_to_bytes(READ_ONCE(memcg->swap.level->usage));
+}
+
+uint64_t mem_cgroup_swap_peak(const struct mem_cgroup *memcg)
+{
+	return pages_to_bytes(READ_ONCE(memcg->swap.level->peak));
+}
+
+uint64_t mem_cgroup_swap_max(const struct mem_cgroup *memcg)
+{
+	return pages_to_bytes(READ_ONCE(memcg->swap.level->max));
+}
+
+uint64_t mem_cgroup_swap_high(const struct mem_cgroup *memcg)
+{
+	return pages_to_bytes(READ_ONCE(memcg->swap.level->high));
+}
+
+uint64_t mem_cgroup_zswap_usage(const struct mem_cgroup *memcg)
+{
+	if (!load_acquire(&memcg->online))
+		return 0;
+	return (uint64_t)READ_ONCE(memcg->memory.record->zswap);
+}
+
+uint64_t mem_cgroup_zswap_max(const struct mem_cgroup *memcg)
+{
+	return pages_to_bytes(READ_ONCE(memcg->memory.record->zswap_max));
+}
+
+/* What is in swap is not brought back for it. */
+static int set_swap_limit(struct mem_cgroup *memcg, int64_t *limit, uint64_t bytes)
+{
+	if (!memcg->parent)
+		return -EINVAL;
+	counters_own();
+	WRITE_ONCE(*limit, bytes_to_pages(bytes));
+	return 0;
+}
+
+int mem_cgroup_set_swap_max(struct mem_cgroup *memcg, uint64_t bytes)
+{
+	return set_swap_limit(memcg, &memcg->swap.level->max, bytes);
+}
+
+int mem_cgroup_set_swap_high(struct mem_cgroup *memcg, uint64_t bytes)
+{
+	return set_swap_limit(memcg, &memcg->swap.level->high, bytes);
+}
+
+int mem_cgroup_set_zswap_max(struct mem_cgroup *memcg, uint64_t bytes)
+{
+	return set_swap_limit(memcg, &memcg->memory.record->zswap_max, bytes);
+}
+
 /* ---- Protection ------------------------------------------------------------- */
 
 uint64_t mem_cgroup_min(const struct mem_cgroup *memcg)

@@ -28,6 +28,8 @@ static void verify_objcg(struct obj_cgroup *objcg, void *arg)
 	obj_cgroup_sum_stocks(objcg, &totals);
 	sum->object_bytes += objcg->counted_bytes + totals.manual;
 	sum->span_bytes += objcg->counted_span;
+	sum->swap_bytes += objcg->counted_swap;
+	sum->transit_bytes += objcg->counted_transit;
 	sum->stock_bytes += totals.stock;
 	sum->leftover_bytes += totals.leftover;
 }
@@ -41,12 +43,14 @@ static void identity_sum(struct mem_cgroup *memcg, struct mem_cgroup_identity *s
 	for_each_memcg (pos, memcg)
 		memcg_for_each_objcg(pos, verify_objcg, sum);
 	sum->usage = (int64_t)mem_cgroup_usage(memcg);
+	sum->swap_usage = (int64_t)mem_cgroup_swap_usage(memcg);
 }
 
-static int64_t difference(const struct mem_cgroup_identity *sum)
+static bool agrees(const struct mem_cgroup_identity *sum)
 {
-	return sum->usage - sum->object_bytes - sum->span_bytes - sum->stock_bytes -
-	       sum->leftover_bytes;
+	return sum->usage == sum->object_bytes + sum->span_bytes + sum->stock_bytes +
+				     sum->leftover_bytes &&
+	       sum->swap_usage == sum->swap_bytes;
 }
 
 /* Whether the numbers agreed at one moment. */
@@ -57,13 +61,13 @@ static bool verify_round(struct mem_cgroup *memcg, struct mem_cgroup_identity *s
 	memcg_freeze_stocks(&root_memcg);
 	memcg_ops.settle_fork();
 	identity_sum(memcg, sum);
-	for (int i = 0; difference(sum) && i < VERIFY_TRIES; i++) {
+	for (int i = 0; !agrees(sum) && i < VERIFY_TRIES; i++) {
 		os_sleep_us(VERIFY_PAUSE_US);
 		identity_sum(memcg, sum);
 	}
 	memcg_thaw_stocks(&root_memcg);
 	unlock(&cgroup_lock);
-	return difference(sum) == 0;
+	return agrees(sum);
 }
 
 int mem_cgroup_verify(struct mem_cgroup *memcg, struct mem_cgroup_identity *identity)

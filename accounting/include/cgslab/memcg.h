@@ -324,16 +324,62 @@ int mem_cgroup_set_min(struct mem_cgroup *memcg, uint64_t bytes) CGSLAB_API(mem_
 uint64_t mem_cgroup_low(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_low);
 int mem_cgroup_set_low(struct mem_cgroup *memcg, uint64_t bytes) CGSLAB_API(mem_cgroup_set_low);
 
+/*
+ * memory.swap.current: the spans of the subtree that have room in swap (<cgslab/span.h>).
+ * Memory and swap are charged apart, and a span to that in which it is; on its way to both.
+ */
+uint64_t mem_cgroup_swap_usage(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_swap_usage);
+
+/*
+ * memory.swap.max: beyond it nothing is swapped out; what is there stays. Returns 0, or
+ * -EINVAL for the root.
+ */
+uint64_t mem_cgroup_swap_max(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_swap_max);
+int mem_cgroup_set_swap_max(struct mem_cgroup *memcg, uint64_t bytes)
+	CGSLAB_API(mem_cgroup_set_swap_max);
+
+/*
+ * memory.swap.high: beyond it whoever allocates memory is slowed down as above
+ * memory.high, and for both if it is above both. A group that gets there has more to do
+ * than it has memory for. Returns likewise.
+ */
+uint64_t mem_cgroup_swap_high(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_swap_high);
+int mem_cgroup_set_swap_high(struct mem_cgroup *memcg, uint64_t bytes)
+	CGSLAB_API(mem_cgroup_set_swap_high);
+
+/* memory.swap.peak, for the group, and for readers as mem_cgroup_peak_open() gives. */
+uint64_t mem_cgroup_swap_peak(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_swap_peak);
+void mem_cgroup_reset_swap_peak(struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_reset_swap_peak);
+struct mem_cgroup_peak *mem_cgroup_swap_peak_open(struct mem_cgroup *memcg)
+	CGSLAB_API(mem_cgroup_swap_peak_open);
+
+/*
+ * memory.zswap.current: bytes that the compressed part of the subtree's swap takes; they
+ * are part of its memory, too. memory.zswap.max: beyond it what is swapped out goes to
+ * the file uncompressed. Setting it returns 0, or -EINVAL for the root.
+ */
+uint64_t mem_cgroup_zswap_usage(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_zswap_usage);
+uint64_t mem_cgroup_zswap_max(const struct mem_cgroup *memcg) CGSLAB_API(mem_cgroup_zswap_max);
+int mem_cgroup_set_zswap_max(struct mem_cgroup *memcg, uint64_t bytes)
+	CGSLAB_API(mem_cgroup_set_zswap_max);
+
 /* memory.stat, over the subtree. The caller sets size to sizeof the struct. */
 struct mem_cgroup_stat {
 	size_t size;
 	uint64_t current;      /* charged: object_bytes + stock_bytes + span_bytes */
 	uint64_t object_bytes; /* live objects and obj_cgroup_charge()s */
-	uint64_t span_bytes;   /* live page runs */
+	uint64_t span_bytes;   /* live page runs in memory */
 	uint64_t stock_bytes;  /* charged and in nobody's hands */
 	uint64_t objects;      /* live objects, spans not counted */
 	uint64_t slab_bytes;   /* pages the objects occupy */
 	uint64_t waste_bytes;  /* slab_bytes without live objects in them */
+	uint64_t swap_bytes;   /* spans with room in swap */
+	uint64_t swap_transit; /* of them, on their way: in span_bytes, too */
+	uint64_t zswap_bytes;  /* memory.zswap.current */
+	uint64_t zswapped;     /* the part of swap_bytes that is compressed to that */
+	/* Pages so far: read, written; decompressed, compressed, and then written after all. */
+	uint64_t pswpin, pswpout;
+	uint64_t zswpin, zswpout, zswpwb;
 };
 
 /* Exact at a quiet moment. Returns 0 or -EINVAL (size). */
@@ -413,16 +459,19 @@ int mem_cgroup_reclaim(struct mem_cgroup *memcg, uint64_t bytes) CGSLAB_API(mem_
  * Reads an interface file by its cgroup v2 name as text: "memory.current",
  * "memory.min", "memory.low", "memory.high", "memory.max", "memory.peak",
  * "memory.stat", "memory.events", "memory.events.local", "memory.oom.group",
- * "memory.pressure", "cgroup.stat", "cgroup.events". Returns the length as snprintf()
- * does, -ENOENT, or -EACCES ("memory.reclaim").
+ * "memory.pressure", "memory.swap.current", "memory.swap.high", "memory.swap.max",
+ * "memory.swap.peak", "memory.swap.events", "memory.zswap.current", "memory.zswap.max",
+ * "cgroup.stat", "cgroup.events". Returns the length as snprintf() does, -ENOENT, or
+ * -EACCES ("memory.reclaim").
  */
 long mem_cgroup_read(struct mem_cgroup *memcg, const char *file, char *buf, size_t len)
 	CGSLAB_API(mem_cgroup_read);
 
 /*
- * Writes one: "memory.min", "memory.low", "memory.high", "memory.max" and
- * "memory.reclaim" take "max" or bytes with an optional K, M, G or T;
- * "memory.oom.group" 0 or 1; anything resets "memory.peak". Returns what the function
+ * Writes one: "memory.min", "memory.low", "memory.high", "memory.max", "memory.reclaim",
+ * "memory.swap.high", "memory.swap.max" and "memory.zswap.max" take "max" or bytes with an
+ * optional K, M, G or T; "memory.oom.group" 0 or 1; anything resets "memory.peak" and
+ * "memory.swap.peak". Returns what the function
  * for it returns, -ENOENT, -EACCES (read-only) or -EINVAL (value). On -EINVAL nothing
  * has changed.
  */
@@ -433,17 +482,21 @@ int mem_cgroup_write(struct mem_cgroup *memcg, const char *file, const char *val
 struct mem_cgroup_identity {
 	int64_t usage;		/* the page counter */
 	int64_t object_bytes;	/* counted from the slabs, and charged by hand */
-	int64_t span_bytes;	/* counted from the spans */
+	int64_t span_bytes;	/* counted from the spans in memory */
 	int64_t stock_bytes;	/* all stocks of the subtree */
 	int64_t leftover_bytes; /* nr_charged_bytes of its obj_cgroups */
+	int64_t swap_usage;	/* the page counter of swap */
+	int64_t swap_bytes;	/* counted from the spans with room in swap */
+	int64_t transit_bytes;	/* of them, those that are counted in span_bytes, too */
 };
 
 /*
- * Checks usage = object_bytes + span_bytes + stock_bytes + leftover_bytes over
- * the subtree, with the live bytes counted anew from every slab. Other threads
- * are held at their next allocation or free meanwhile.
+ * Checks usage = object_bytes + span_bytes + stock_bytes + leftover_bytes and
+ * swap_usage = swap_bytes over the subtree, with the live bytes counted anew from
+ * every slab and span. So span_bytes + swap_bytes - transit_bytes is what all spans
+ * have. Other threads are held at their next allocation or free meanwhile.
  *
- * Returns 0, or -EUCLEAN if the difference is not 0. @identity may be NULL.
+ * Returns 0, or -EUCLEAN if a difference is not 0. @identity may be NULL.
  */
 int mem_cgroup_verify(struct mem_cgroup *memcg, struct mem_cgroup_identity *identity)
 	CGSLAB_API(mem_cgroup_verify);
