@@ -122,6 +122,12 @@ struct memcg_ops {
 	/* Empties the heaps of a closed group. cgroup_lock is held. */
 	void (*release_heaps)(struct mem_cgroup *memcg);
 
+	/*
+	 * The group stands for its obj_cgroup no longer: a reference is taken for the
+	 * spans charged to it, if there are some. cgroup_lock is held.
+	 */
+	void (*hold_spans)(struct obj_cgroup *objcg);
+
 	/* Whether a thread is inside the subtree or at home there. cgroup_lock. */
 	bool (*has_threads)(struct mem_cgroup *memcg);
 

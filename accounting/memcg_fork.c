@@ -30,7 +30,7 @@ static void sum_records(struct obj_cgroup *objcg, void *arg)
 	record->object_bytes += objcg->published_bytes;
 	record->objects += objcg->published_objects;
 	record->slab_bytes += objcg->slab_bytes;
-	record->span_bytes += objcg->span_bytes;
+	record->span_bytes += objcg->published_spans;
 }
 
 /* What is charged to the group itself goes to it and all its ancestors. */

@@ -44,44 +44,43 @@ static struct way find_way(struct obj_cgroup *from, struct obj_cgroup *to)
 
 /* ---- Spans -------------------------------------------------------------------- */
 
-static bool try_move_span(struct charge *charge, struct obj_cgroup **owner, struct obj_cgroup *to,
-			  size_t bytes, struct hlist_node *node)
+/* The charge, from one to the other; the span is to follow. cgroup_lock. */
+static bool try_move_span(struct charge *charge, struct obj_cgroup *from, struct obj_cgroup *to,
+			  size_t bytes)
 {
 	int64_t pages = (int64_t)(bytes >> PAGE_SHIFT);
-	struct obj_cgroup *from = *owner;
 	struct way way = find_way(from, to);
 
-	if (!ACCOUNTING) {
-		*owner = to;
+	if (!ACCOUNTING)
 		return true;
-	}
 	charge->pages = pages;
 	if (!page_counter_try_charge_below(way.to, way.common, pages, &charge->fail))
 		return false;
-	obj_cgroup_remove_span(from, (int64_t)bytes, node);
-	obj_cgroup_add_span(to, (int64_t)bytes, node);
-	*owner = to;
+	obj_cgroup_account_span(from, -(int64_t)bytes);
+	obj_cgroup_account_span(to, (int64_t)bytes);
 	page_counter_uncharge_below(way.from, way.common, pages);
 	return true;
 }
 
-int obj_cgroup_move_span(struct obj_cgroup **owner, struct mem_cgroup *to, size_t bytes,
-			 struct hlist_node *node)
+int obj_cgroup_move_span(struct obj_cgroup *from, struct mem_cgroup *to, size_t bytes,
+			 struct obj_cgroup *(*pass)(void *span, struct obj_cgroup *to), void *span)
 {
-	struct obj_cgroup *old = *owner;
+	struct obj_cgroup *last = NULL;
 	struct charge charge;
 	bool online, moved;
 
-	obj_cgroup_get(to->objcg); /* the span's */
 	charge_begin(&charge, to->objcg, GFP_NOFS, bytes);
 	do {
 		lock(&cgroup_lock);
 		online = memcg_is_staying(to);
-		moved = online && try_move_span(&charge, owner, to->objcg, bytes, node);
+		moved = online && try_move_span(&charge, from, to->objcg, bytes);
+		if (moved)
+			last = pass(span, to->objcg);
 		unlock(&cgroup_lock);
 	} while (online && !moved && charge_again(&charge));
 	charge_end(&charge);
-	obj_cgroup_put(moved ? old : to->objcg);
+	if (last)
+		obj_cgroup_put(last);
 	if (!online)
 		return -ENODEV;
 	return moved ? 0 : -ENOMEM;

@@ -13,12 +13,12 @@
 #include "accounting/obj_stock.h"
 
 /*
- * A span of @bytes, whole pages, whose obj_cgroup stands in *@owner; its
- * reference of that is exchanged, too. Returns 0, -ENODEV if @to is offline, or
- * -ENOMEM.
+ * A span of @bytes, whole pages, of @from's. @pass(@span) makes it one of another, under
+ * cgroup_lock, and returns a reference that is to be put, or NULL. Returns 0, -ENODEV
+ * if @to is offline, or -ENOMEM.
  */
-int obj_cgroup_move_span(struct obj_cgroup **owner, struct mem_cgroup *to, size_t bytes,
-			 struct hlist_node *node);
+int obj_cgroup_move_span(struct obj_cgroup *from, struct mem_cgroup *to, size_t bytes,
+			 struct obj_cgroup *(*pass)(void *span, struct obj_cgroup *to), void *span);
 
 /*
  * @bytes of a live object of @from's become ones of @stock's. The caller owns the

@@ -106,7 +106,8 @@ static void account_span(struct obj_cgroup *objcg, int64_t bytes)
 {
 	counters_own();
 	atomic_add(&objcg->live_base, bytes);
-	atomic_add(&objcg->span_bytes, bytes);
+	atomic_add(&objcg->span_base, bytes);
+	objcg->published_spans += bytes;
 	atomic_add(&record_of(objcg)->span_bytes, bytes);
 }
 
@@ -130,7 +131,7 @@ static void account_manual(struct obj_cgroup *objcg, int64_t bytes, int64_t page
  * Frozen stocks hold objcg_lock(), so what is charged past the stocks changes
  * under it, all at once.
  */
-static bool charge_span(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes, struct hlist_node *node)
+static bool charge_span(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes)
 {
 	struct charge charge;
 	bool charged;
@@ -139,11 +140,8 @@ static bool charge_span(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes, struc
 	do {
 		lock(objcg_lock(objcg));
 		charged = charge_try(&charge, (int64_t)(bytes >> PAGE_SHIFT));
-		if (charged) {
+		if (charged)
 			account_span(objcg, (int64_t)bytes);
-			if (node)
-				hlist_add_head(node, &objcg->slabs);
-		}
 		unlock(objcg_lock(objcg));
 	} while (!charged && charge_again(&charge));
 	charge_end(&charge);
@@ -168,10 +166,9 @@ static bool charge_manual(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes)
 	return charged;
 }
 
-int obj_cgroup_charge_span(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes,
-			   struct hlist_node *node)
+int obj_cgroup_charge_span(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes)
 {
-	return !ACCOUNTING || charge_span(objcg, gfp, bytes, node) ? 0 : -ENOMEM;
+	return !ACCOUNTING || charge_span(objcg, gfp, bytes) ? 0 : -ENOMEM;
 }
 
 int obj_cgroup_charge_direct(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes)
@@ -179,17 +176,14 @@ int obj_cgroup_charge_direct(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes)
 	return charge_manual(objcg, gfp, bytes) ? 0 : -ENOMEM;
 }
 
-void obj_cgroup_uncharge_span(struct obj_cgroup *objcg, size_t bytes, struct hlist_node *node)
+void obj_cgroup_uncharge_span(struct obj_cgroup *objcg, size_t bytes)
 {
 	if (!ACCOUNTING)
 		return;
 	counters_own();
 	rcu_take_in_thread();
 	lock(objcg_lock(objcg));
-	if (node)
-		hlist_del_init(node);
-	account_span(objcg, -(int64_t)bytes);
-	obj_cgroup_uncharge_pages(objcg, (int64_t)(bytes >> PAGE_SHIFT));
+	__obj_cgroup_uncharge_span(objcg, (int64_t)bytes);
 	unlock(objcg_lock(objcg));
 }
 
@@ -205,19 +199,10 @@ void obj_cgroup_uncharge_direct(struct obj_cgroup *objcg, size_t bytes, bool man
 	unlock(objcg_lock(objcg));
 }
 
-void obj_cgroup_add_span(struct obj_cgroup *objcg, int64_t bytes, struct hlist_node *node)
+void obj_cgroup_account_span(struct obj_cgroup *objcg, int64_t bytes)
 {
 	lock(objcg_lock(objcg));
 	account_span(objcg, bytes);
-	hlist_add_head(node, &objcg->slabs);
-	unlock(objcg_lock(objcg));
-}
-
-void obj_cgroup_remove_span(struct obj_cgroup *objcg, int64_t bytes, struct hlist_node *node)
-{
-	lock(objcg_lock(objcg));
-	hlist_del_init(node);
-	account_span(objcg, -bytes);
 	unlock(objcg_lock(objcg));
 }
 
@@ -303,8 +288,8 @@ static void move_records(struct obj_cgroup *objcg, struct mem_cgroup *from, stru
 	atomic_add(&new->objects, objcg->published_objects);
 	atomic_sub(&old->object_bytes, objcg->published_bytes);
 	atomic_add(&new->object_bytes, objcg->published_bytes);
-	atomic_sub(&old->span_bytes, objcg->span_bytes);
-	atomic_add(&new->span_bytes, objcg->span_bytes);
+	atomic_sub(&old->span_bytes, objcg->published_spans);
+	atomic_add(&new->span_bytes, objcg->published_spans);
 }
 
 /* ---- Reparenting and release -------------------------------------------- */
@@ -334,6 +319,7 @@ int64_t memcg_reparent_objcgs(struct mem_cgroup *memcg)
 	}
 	reparent_one(memcg->objcg, memcg, parent);
 	memcg_reparent_swap(memcg);
+	memcg_ops.hold_spans(memcg->objcg); /* which the group did, so far */
 	return handed_over;
 }
 

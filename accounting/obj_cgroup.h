@@ -14,7 +14,8 @@
  * References are held by
  *
  *   the group whose ->objcg it is, until the group's own last one is gone,
- *   each span, and each slab without an owner,
+ *   once the group is gone, its spans: one for all of them,
+ *   each slab without an owner,
  *   whoever got it through the API.
  *
  * Stocks hold none: a thread that once freed an object of a dead group would
@@ -45,7 +46,7 @@ struct obj_cgroup {
 	struct mem_cgroup *memcg;
 	int64_t nr_charged_bytes; /* atomic; charged, in no stock */
 	int64_t live_base;	  /* atomic; live bytes of no attached stock */
-	int64_t span_bytes;	  /* atomic; the part of live_base in spans */
+	int64_t span_base;	  /* atomic; the part of live_base in spans */
 	int64_t manual_base;	  /* atomic; the part charged through the API */
 
 	/* cgroup_lock, for the time of a count: what the slabs really hold. */
@@ -59,8 +60,13 @@ struct obj_cgroup {
 	uint32_t nr_stocks;	   /* also read bare, as an estimate */
 	int64_t published_objects; /* what memcg's record has of us */
 	int64_t published_bytes;
+	int64_t published_spans;
 	int64_t slab_bytes;
-	struct hlist_head slabs; /* spans, and slabs without an owner; each by its node */
+	struct hlist_head slabs; /* without an owner; by ->node */
+
+	/* slab_table_lock: */
+	struct hlist_head spans; /* by ->node */
+	bool holds_spans;	 /* they have a reference; see slab_hold_spans() */
 
 	union {
 		struct list_head list; /* memcg->objcg_list, once reparented; no reference */
@@ -105,18 +111,15 @@ void obj_cgroup_forget_slab(struct obj_cgroup *objcg, struct hlist_node *node, i
 			    int64_t objects);
 
 /*
- * Charges a span of @bytes, whole pages, straight to the page counter; drains
- * stocks that stand in the way. Waits while the stocks are frozen. @node: of a
- * span that comes, or goes, and joins or leaves ->slabs; NULL for one that
- * changes its length. Returns 0 or -ENOMEM.
+ * Charges @bytes of a span, whole pages, straight to the page counter, and not through
+ * a stock: for a span that changes its length. Drains stocks that stand in the way.
+ * Waits while the stocks are frozen. Returns 0 or -ENOMEM.
  */
-int obj_cgroup_charge_span(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes,
-			   struct hlist_node *node);
-void obj_cgroup_uncharge_span(struct obj_cgroup *objcg, size_t bytes, struct hlist_node *node);
+int obj_cgroup_charge_span(struct obj_cgroup *objcg, gfp_t gfp, size_t bytes);
+void obj_cgroup_uncharge_span(struct obj_cgroup *objcg, size_t bytes);
 
-/* The books of a span that moves; the pages are the caller's to charge. cgroup_lock. */
-void obj_cgroup_add_span(struct obj_cgroup *objcg, int64_t bytes, struct hlist_node *node);
-void obj_cgroup_remove_span(struct obj_cgroup *objcg, int64_t bytes, struct hlist_node *node);
+/* The books of a span that comes or goes; the pages are the caller's to charge. */
+void obj_cgroup_account_span(struct obj_cgroup *objcg, int64_t bytes);
 
 /* An object's, that goes to another; it leaves the bytes. cgroup_lock. */
 void obj_cgroup_lose_bytes(struct obj_cgroup *objcg, size_t bytes);

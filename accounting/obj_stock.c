@@ -17,6 +17,12 @@
 /* A refill so soon after a flush gets what was given back, or its like. */
 #define SWING_MS 8
 
+/* Who asks for more at once gets just that. */
+#define LARGE ((size_t)64 << 10)
+
+/* So often in a row before something of a span stays in the stock. */
+#define SPAN_SWINGS 4
+
 /* Without another for so long a stock is to hold little again. */
 #define LULL_MS 100
 
@@ -32,18 +38,27 @@ static void set_most(struct obj_stock *stock, uint32_t pages)
 	WRITE_ONCE(stock->most, pages);
 }
 
+static void set_small(struct obj_stock *stock)
+{
+	set_most(stock, STOCK_PAGES);
+	stock->swings = 0;
+}
+
 void __obj_stock_publish(struct obj_stock *stock, int64_t coming)
 {
 	struct obj_cgroup *objcg = stock->objcg;
 	struct counters_record *record = READ_ONCE(objcg->memcg)->memory.record;
-	int64_t used = stock->used + coming;
-	int64_t delta = used - stock->published;
+	int64_t delta = stock->used + coming - stock->spans - stock->published;
+	int64_t spans = stock->spans - stock->published_spans;
 
-	stock->published = used;
+	stock->published += delta;
+	stock->published_spans += spans;
 	objcg->published_bytes += delta;
+	objcg->published_spans += spans;
 	objcg->published_objects += stock->objects;
 	objcg->slab_bytes += stock->slab_bytes;
 	atomic_add(&record->object_bytes, delta);
+	atomic_add(&record->span_bytes, spans);
 	atomic_add(&record->objects, stock->objects);
 	atomic_add(&record->slab_bytes, stock->slab_bytes);
 	stock->objects = 0;
@@ -62,14 +77,19 @@ static void publish(struct obj_stock *stock, int64_t coming)
 	unlock(objcg_lock(stock->objcg));
 }
 
+static int64_t distance(int64_t a, int64_t b)
+{
+	return a < b ? b - a : a - b;
+}
+
 /* Numbers that are a few percent old are new enough to look at. */
 static void publish_change(struct obj_stock *stock, int64_t coming)
 {
-	int64_t delta = stock->used + coming - stock->published;
-	int64_t known = stock->published;
+	int64_t objects = stock->used + coming - stock->spans;
+	int64_t delta = distance(objects, stock->published) +
+			distance(stock->spans, stock->published_spans);
+	int64_t known = distance(stock->published, 0) + distance(stock->published_spans, 0);
 
-	delta = delta < 0 ? -delta : delta;
-	known = known < 0 ? -known : known;
 	if (delta <= known >> PUBLISH_LATER_SHIFT)
 		return;
 	if (delta <= known >> PUBLISH_SHIFT) {
@@ -100,6 +120,7 @@ static void reset(struct obj_stock *stock)
 {
 	WRITE_ONCE(stock->used, 0);
 	stock->manual = 0;
+	stock->spans = 0;
 	stock->revoked = 0;
 	set_limit(stock, 0);
 }
@@ -108,9 +129,10 @@ void obj_stock_attach(struct obj_stock *stock, struct obj_cgroup *objcg)
 {
 	lock_init(&stock->lock, LOCK_RANK_STOCK);
 	stock->batch = 1;
-	set_most(stock, STOCK_PAGES);
+	set_small(stock);
 	stock->flushed = false;
 	stock->published = 0;
+	stock->published_spans = 0;
 	stock->objects = 0;
 	stock->slab_bytes = 0;
 	reset(stock);
@@ -132,6 +154,7 @@ static void empty(struct obj_stock *stock)
 	spare = stock->limit + stock->revoked - stock->used;
 	atomic_add(&objcg->live_base, stock->used);
 	atomic_add(&objcg->manual_base, stock->manual);
+	atomic_add(&objcg->span_base, stock->spans);
 	reset(stock);
 	obj_cgroup_return_bytes(objcg, spare);
 	unlock(&stock->lock);
@@ -178,8 +201,17 @@ void obj_stocks_detach_all(struct obj_cgroup *objcg)
 /* A stock may have grown since memcg_drain_idle_stocks() looked; atomic. */
 static bool some_grown;
 
+/* How many pages it may get to hold, for charges of @size at once. */
+static uint32_t most_for(size_t size)
+{
+	size_t pages = size >> PAGE_SHIFT;
+
+	return (uint32_t)min_t(size_t, max_t(size_t, 2 * pages, MEMCG_CHARGE_BATCH),
+			       STOCK_PAGES_MOST);
+}
+
 /* Who charges again what was just uncharged may hold more of it. stock->lock. */
-static void let_grow(struct obj_stock *stock)
+static void let_grow(struct obj_stock *stock, size_t size)
 {
 	uint32_t now;
 
@@ -187,32 +219,39 @@ static void let_grow(struct obj_stock *stock)
 		return;
 	stock->flushed = false;
 	now = (uint32_t)os_clock_ms();
-	if (now - stock->flushed_ms >= SWING_MS)
+	if (now - stock->flushed_ms >= SWING_MS) {
+		stock->swings = 0;
 		return;
-	set_most(stock, min_t(uint32_t, stock->most * 2, MEMCG_CHARGE_BATCH));
+	}
+	if (size > LARGE && stock->swings < SPAN_SWINGS) {
+		stock->swings++;
+		return;
+	}
+	if (stock->most < most_for(size))
+		set_most(stock, min_t(uint32_t, stock->most * 2, most_for(size)));
 	WRITE_ONCE(some_grown, true);
 	WRITE_ONCE(stock->swung_ms, now);
 }
 
 /*
- * The pages beyond what is needed that one charge may take: growing from one,
- * and none where the stocks could hold all that is left below the limit.
+ * The pages beyond what is needed for @size that one charge may take: growing from one,
+ * and none for a span, or where the stocks could hold all that is left below the limit.
  * stock->lock.
  */
-static int64_t batch_pages(struct obj_stock *stock, const struct mem_cgroup *memcg)
+static int64_t batch_pages(struct obj_stock *stock, const struct mem_cgroup *memcg, size_t size)
 {
 	int64_t margin = page_counter_margin(&memcg->memory);
 	int64_t stocks = (int64_t)READ_ONCE(stock->objcg->nr_stocks) + 1;
 	int64_t batch;
 
-	let_grow(stock);
+	let_grow(stock, size);
 	if (stock->most > STOCK_PAGES &&
 	    min_t(int64_t, margin, page_counter_margin_high(&memcg->memory)) <
 		    stocks * 2 * stock->most)
-		set_most(stock, STOCK_PAGES);
-	if (margin < stocks * 2 * STOCK_PAGES)
+		set_small(stock);
+	if (size > LARGE || margin < stocks * 2 * STOCK_PAGES)
 		return 0;
-	batch = min_t(uint32_t, stock->batch, stock->most / 2);
+	batch = min_t(uint32_t, stock->batch, min_t(uint32_t, stock->most, MEMCG_CHARGE_BATCH) / 2);
 	stock->batch = (uint32_t)batch * 2;
 	return batch;
 }
@@ -252,7 +291,7 @@ static bool fill(struct obj_stock *stock, struct charge *charge, size_t size)
 	int64_t pages = __obj_stock_short(stock, size);
 
 	if (pages) {
-		int64_t batch = charge->force ? 0 : batch_pages(stock, charge->memcg);
+		int64_t batch = charge->force ? 0 : batch_pages(stock, charge->memcg, size);
 
 		if (batch && charge_try(charge, pages + batch))
 			pages += batch;
@@ -281,13 +320,15 @@ static bool fill_at_once(struct obj_stock *stock, gfp_t gfp, size_t size)
 	return charged;
 }
 
-int obj_stock_refill(struct obj_stock *stock, gfp_t gfp, size_t size)
+/* @spans of the bytes are in spans: all, or none. */
+static int refill(struct obj_stock *stock, gfp_t gfp, size_t size, size_t spans)
 {
 	struct charge charge;
 	bool charged;
 
 	/* Not ours yet: others must not see it while we wait for the lock. */
 	obj_stock_untake(stock, size);
+	WRITE_ONCE(stock->spans, stock->spans + (int64_t)spans);
 	/* Now: between taking and handing out nothing may wait for a count. */
 	publish_change(stock, (int64_t)size);
 	if (likely(fill_at_once(stock, gfp, size)))
@@ -301,12 +342,33 @@ int obj_stock_refill(struct obj_stock *stock, gfp_t gfp, size_t size)
 	charge_end(&charge);
 	if (likely(charged))
 		return 0;
+	WRITE_ONCE(stock->spans, stock->spans - (int64_t)spans);
 	publish(stock, 0);
 	return -ENOMEM;
 }
 
-/* Leaves half of what it may hold. */
-void obj_stock_flush(struct obj_stock *stock)
+int obj_stock_refill(struct obj_stock *stock, gfp_t gfp, size_t size)
+{
+	return refill(stock, gfp, size, 0);
+}
+
+int obj_stock_refill_span(struct obj_stock *stock, gfp_t gfp, size_t size)
+{
+	return refill(stock, gfp, size, size);
+}
+
+/* How many go, after @size bytes of a span came back, if any. stock->lock. */
+static int64_t too_many_pages(const struct obj_stock *stock, size_t size)
+{
+	int64_t spare = (stock->limit - stock->used) >> PAGE_SHIFT;
+	int64_t pages = spare - stock->most / 2;
+
+	if (obj_stock_keeps_spans(stock))
+		return pages;
+	return max_t(int64_t, pages, min_t(int64_t, spare, (int64_t)(size >> PAGE_SHIFT)));
+}
+
+static void flush(struct obj_stock *stock, size_t size)
 {
 	int64_t pages;
 
@@ -314,17 +376,28 @@ void obj_stock_flush(struct obj_stock *stock)
 	lock(&stock->lock);
 	stock->flushed = true;
 	stock->flushed_ms = (uint32_t)os_clock_ms();
-	if (stock->flushed_ms - stock->swung_ms >= LULL_MS)
-		set_most(stock, STOCK_PAGES);
+	if (obj_stock_keeps_spans(stock) && stock->flushed_ms - stock->swung_ms >= LULL_MS)
+		set_small(stock);
 	set_limit(stock, stock->limit + stock->revoked);
 	stock->revoked = 0;
-	pages = ((stock->limit - stock->used) >> PAGE_SHIFT) - stock->most / 2;
+	pages = too_many_pages(stock, size);
 	if (pages > 0) {
 		set_limit(stock, stock->limit - (pages << PAGE_SHIFT));
 		obj_cgroup_uncharge_pages(stock->objcg, pages);
 	}
 	unlock(&stock->lock);
 	publish_change(stock, 0);
+}
+
+/* Leaves half of what it may hold. */
+void obj_stock_flush(struct obj_stock *stock)
+{
+	flush(stock, 0);
+}
+
+void obj_stock_flush_span(struct obj_stock *stock, size_t size)
+{
+	flush(stock, size);
 }
 
 void obj_stock_settle(struct obj_stock *stock)
@@ -335,7 +408,7 @@ void obj_stock_settle(struct obj_stock *stock)
 	spare = stock->limit + stock->revoked - stock->used;
 	stock->revoked = 0;
 	stock->batch = 1;
-	set_most(stock, STOCK_PAGES);
+	set_small(stock);
 	set_limit(stock, stock->used);
 	obj_cgroup_return_bytes(stock->objcg, spare);
 	unlock(&stock->lock);
@@ -352,7 +425,7 @@ static void revoke_begin(struct obj_stock *stock)
 	lock(&stock->lock);
 	used = READ_ONCE(stock->used);
 	spare = stock->limit - used;
-	set_most(stock, STOCK_PAGES);
+	set_small(stock);
 	if (spare > 0) {
 		stock->revoked += spare;
 		set_limit(stock, used);
@@ -527,7 +600,7 @@ __racy_fn void obj_cgroup_sum_stocks(struct obj_cgroup *objcg, struct obj_stock_
 
 	totals->leftover += READ_ONCE(objcg->nr_charged_bytes);
 	totals->live += READ_ONCE(objcg->live_base);
-	totals->span += READ_ONCE(objcg->span_bytes);
+	totals->span += READ_ONCE(objcg->span_base);
 	totals->manual += READ_ONCE(objcg->manual_base);
 	list_for_each_entry (stock, &objcg->stocks, list) {
 		int64_t limit = READ_ONCE(stock->limit);
@@ -537,6 +610,7 @@ __racy_fn void obj_cgroup_sum_stocks(struct obj_cgroup *objcg, struct obj_stock_
 			limit = 0;
 		totals->stock += limit + READ_ONCE(stock->revoked) - used;
 		totals->live += used;
+		totals->span += READ_ONCE(stock->spans);
 		totals->manual += READ_ONCE(stock->manual);
 	}
 }

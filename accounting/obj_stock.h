@@ -36,6 +36,9 @@
 #define MEMCG_CHARGE_BATCH 1024
 #define STOCK_PAGES	   64
 
+/* The same for who swings by spans: up to twice the length of one. */
+#define STOCK_PAGES_MOST 8192
+
 struct obj_stock {
 	int64_t used;  /* owner writes, all read */
 	int64_t limit; /* written under lock, owner reads bare */
@@ -48,16 +51,19 @@ struct obj_stock {
 	struct obj_cgroup *objcg;
 
 	int64_t manual; /* the part of used charged through the API; owner */
+	int64_t spans;	/* the part in spans; owner */
 
 	struct lock lock;
 	uint32_t batch;	       /* pages of the next charge; lock */
 	uint32_t most;	       /* pages that it may hold; lock */
 	bool flushed;	       /* since the last charge; lock */
+	uint8_t swings;	       /* of large charges, up to SPAN_SWINGS; lock */
 	uint32_t flushed_ms;   /* when the last flush was; lock */
 	uint32_t swung_ms;     /* when a refill last followed one soon; lock */
 	uint32_t published_ms; /* when a small change was told last; owner */
 	int64_t revoked;       /* charged, on its way out; lock */
-	int64_t published;     /* used as of the last publication; owner */
+	int64_t published;     /* used but for spans as of the last publication; owner */
+	int64_t published_spans;
 	int64_t objects;       /* handed out since the last publication; owner */
 	int64_t slab_bytes;    /* of slabs, since the last publication; owner */
 	struct list_head list; /* objcg->stocks; objcg_lock() */
@@ -98,8 +104,14 @@ void obj_stocks_detach_all(struct obj_cgroup *objcg);
  */
 int obj_stock_refill(struct obj_stock *stock, gfp_t gfp, size_t size);
 
+/* The same for a span; afterwards ->spans has it, too. */
+int obj_stock_refill_span(struct obj_stock *stock, gfp_t gfp, size_t size);
+
 /* The slow half of an uncharge: used is below floor. */
 void obj_stock_flush(struct obj_stock *stock);
+
+/* The same after a span of @size. */
+void obj_stock_flush_span(struct obj_stock *stock, size_t size);
 
 /* Leaves nothing in the stock; what is no whole page is a leftover. Owner. */
 void obj_stock_settle(struct obj_stock *stock);
@@ -171,6 +183,30 @@ static __always_inline_fn bool obj_stock_credit(struct obj_stock *stock, size_t 
 	WRITE_ONCE(stock->used, used);
 	barrier(); /* likewise */
 	return used < READ_ONCE(stock->floor);
+}
+
+/* The same for a span of so many bytes. */
+static __always_inline_fn int obj_stock_charge_span(struct obj_stock *stock, gfp_t gfp, size_t size)
+{
+	if (unlikely(!obj_stock_take(stock, size)))
+		return obj_stock_refill_span(stock, gfp, size);
+	WRITE_ONCE(stock->spans, stock->spans + (int64_t)size);
+	return 0;
+}
+
+/* Whether the owner swings: else what a span was charged does not stay. */
+static __always_inline_fn bool obj_stock_keeps_spans(const struct obj_stock *stock)
+{
+	return READ_ONCE(stock->most) > STOCK_PAGES;
+}
+
+/* Likewise; obj_stock_flush_span() follows if it is too much. */
+static __always_inline_fn bool obj_stock_credit_span(struct obj_stock *stock, size_t size)
+{
+	WRITE_ONCE(stock->spans, stock->spans - (int64_t)size);
+	if (!ACCOUNTING)
+		return false;
+	return obj_stock_credit(stock, size) || !obj_stock_keeps_spans(stock);
 }
 
 /* ---- Stopping everybody at their next charge or credit ------------------ */

@@ -26,9 +26,11 @@ __racy_fn uint32_t slab_count_out(const struct slab *slab)
 static __racy_fn void count_span(const struct slab *span, struct obj_cgroup *objcg)
 {
 	int64_t bytes = (int64_t)slab_bytes(span);
-	bool resident = READ_ONCE(span->state) & SPAN_CHARGED;
-	bool swapped = READ_ONCE(span->swap);
+	bool resident = span_is_charged(span);
+	bool swapped = span_is_charged_to_swap(span);
 
+	if (!objcg)
+		return;
 	objcg->counted_span += resident ? bytes : 0;
 	objcg->counted_swap += swapped ? bytes : 0;
 	objcg->counted_transit += resident && swapped ? bytes : 0;
@@ -41,8 +43,7 @@ static __racy_fn void count_one(struct slab *slab, void *arg)
 
 	(void)arg;
 	if (READ_ONCE(slab->kind) != SLAB_OBJECTS) {
-		if (objcg)
-			count_span(slab, objcg);
+		count_span(slab, objcg);
 		return;
 	}
 	out = slab_count_out(slab);

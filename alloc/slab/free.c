@@ -2,6 +2,7 @@
 /* Frees that are not of an object of the calling thread's heap. */
 #include <errno.h>
 
+#include "accounting/swap.h"
 #include "alloc/base/message.h"
 #include "alloc/slab/fast.h"
 #include "alloc/slab/purger.h"
@@ -22,6 +23,50 @@ __attribute__((noreturn, cold)) static void bad_pointer(const void *object, cons
 void slab_free_twice(const void *object, const char *caller)
 {
 	die("%s(): double free of %p", caller, object);
+}
+
+static void uncharge_span_direct(struct slab *span)
+{
+	struct obj_cgroup *objcg = span->objcg;
+
+	counters_own();
+	rcu_take_in_thread();
+	lock(objcg_lock(objcg));
+	__obj_cgroup_uncharge_span(objcg, (int64_t)slab_bytes(span));
+	WRITE_ONCE(span->kind, SLAB_SPAN_GONE);
+	unlock(objcg_lock(objcg));
+}
+
+/*
+ * To who was charged, through a stock of this thread. A count finds it charged until
+ * the kind changes: to get and to flush a stock may wait for that, so neither lies in
+ * between.
+ */
+static void uncharge_span(struct slab *span)
+{
+	struct obj_stock *stock = &current_heap->stock;
+	bool too_much;
+
+	if (!(READ_ONCE(span->state) & SPAN_CHARGED)) {
+		WRITE_ONCE(span->kind, SLAB_SPAN_GONE);
+		return;
+	}
+	if (unlikely(stock->objcg != span->objcg))
+		stock = task_stock_for_free(span->objcg);
+	if (unlikely(!stock)) {
+		uncharge_span_direct(span);
+		return;
+	}
+	too_much = obj_stock_credit_span(stock, slab_bytes(span));
+	WRITE_ONCE(span->kind, SLAB_SPAN_GONE);
+	if (unlikely(too_much))
+		obj_stock_flush_span(stock, slab_bytes(span));
+}
+
+void span_destroy(struct slab *span)
+{
+	uncharge_span(span);
+	span_give_back(span);
 }
 
 static void free_span(struct slab *span, void *object, const char *caller)

@@ -11,9 +11,8 @@
  * Slabs and spans are found from
  *
  *   the heaps of each group of the subtree,
- *   objcg->slabs of its own obj_cgroup: spans,
- *   objcg->slabs of those that it has from dead descendants: spans, and slabs
- *   without an owner.
+ *   objcg->spans of its obj_cgroup, and of those that it has from dead descendants,
+ *   objcg->slabs of the latter: slabs without an owner.
  */
 #include "alloc/slab/kill.h"
 
@@ -35,40 +34,41 @@ void doom_slab(struct doomed *doomed, struct slab *slab)
 
 /* ---- The books ---------------------------------------------------------------- */
 
-static void count_killed_span(struct obj_cgroup_killed *killed, const struct slab *span)
+struct bill {
+	struct obj_cgroup_killed killed;
+	struct doomed *doomed;
+};
+
+/* A slab without an owner. */
+static void kill_slab(struct slab *slab, struct bill *bill)
 {
-	if (span->state & SPAN_CHARGED)
-		killed->span_bytes += (int64_t)slab_bytes(span);
-	if (span->swap)
-		killed->swap_bytes += (int64_t)slab_bytes(span);
+	hlist_del_init(&slab->node);
+	bill->killed.object_bytes += (int64_t)slab_count_out(slab) * slab->size;
+	bill->killed.slab_bytes += (int64_t)slab_bytes(slab);
+	bill->killed.objects += slab->noted;
+	doom_slab(bill->doomed, slab);
 }
 
-/* A span, or a slab without an owner. */
-static void count_killed(struct obj_cgroup_killed *killed, const struct slab *slab)
+static void kill_span(struct slab *span, void *arg)
 {
-	if (slab->kind != SLAB_OBJECTS) {
-		count_killed_span(killed, slab);
-		return;
-	}
-	killed->object_bytes += (int64_t)slab_count_out(slab) * slab->size;
-	killed->slab_bytes += (int64_t)slab_bytes(slab);
-	killed->objects += slab->noted;
+	struct bill *bill = arg;
+
+	if (span_is_charged(span))
+		bill->killed.span_bytes += (int64_t)slab_bytes(span);
+	if (span_is_charged_to_swap(span))
+		bill->killed.swap_bytes += (int64_t)slab_bytes(span);
+	doom_slab(bill->doomed, span);
 }
 
 static void kill_objcg(struct obj_cgroup *objcg, void *arg)
 {
-	struct obj_cgroup_killed killed = {0};
-	struct hlist_node *node;
+	struct bill bill = {.doomed = arg};
 
 	lock(objcg_lock(objcg));
-	while ((node = objcg->slabs.first)) {
-		struct slab *slab = container_of(node, struct slab, node);
-
-		hlist_del_init(node);
-		count_killed(&killed, slab);
-		doom_slab(arg, slab);
-	}
-	__obj_cgroup_uncharge_killed(objcg, &killed);
+	while (objcg->slabs.first)
+		kill_slab(container_of(objcg->slabs.first, struct slab, node), &bill);
+	slab_take_spans(objcg, kill_span, &bill);
+	__obj_cgroup_uncharge_killed(objcg, &bill.killed);
 	unlock(objcg_lock(objcg));
 }
 

@@ -28,7 +28,7 @@ void *kmalloc_large(size_t size, size_t align, gfp_t gfp, bool *zeroed)
 
 	if (size > PTRDIFF_MAX || !(heap = task_begin_heap()))
 		return slab_alloc_refused();
-	span = span_create(heap->stock.objcg, gfp, pages_for(size), align, &is_zero);
+	span = span_create(&heap->stock, gfp, pages_for(size), align, &is_zero);
 	task_end_heap(heap);
 	purger_start_in_alloc();
 	memcg_charge_done(gfp);

@@ -48,36 +48,151 @@ int slab_table_init(void)
 	return 0;
 }
 
+/* One that was never used. slab_table_lock. */
+static noinline struct slab *slot_cut(void)
+{
+	size_t need = (table_used + 1) * sizeof(struct slab);
+	struct slab *slab = &slab_table[table_used];
+
+	if (need > table_area.committed &&
+	    os_area_commit(&table_area, round_up_to(need, TABLE_STEP)))
+		return NULL;
+	WRITE_ONCE(table_used, table_used + 1);
+	return slab;
+}
+
+/* slab_table_lock. */
+static inline struct slab *__slot_get(void)
+{
+	struct slab *slab = free_slots;
+
+	if (unlikely(!slab))
+		return slot_cut();
+	free_slots = slab->remote_next;
+	return slab;
+}
+
+/* Likewise. */
+static inline void __slot_put(struct slab *slab)
+{
+	WRITE_ONCE(slab->owner, 0);
+	WRITE_ONCE(slab->kind, SLAB_NONE);
+	slab->remote_next = free_slots;
+	free_slots = slab;
+}
+
 static struct slab *slot_get(void)
 {
-	struct slab *slab = NULL;
+	struct slab *slab;
 
 	lock(&slab_table_lock);
-	if (free_slots) {
-		slab = free_slots;
-		free_slots = slab->remote_next;
-	} else {
-		size_t need = (table_used + 1) * sizeof(struct slab);
-
-		if (need <= table_area.committed ||
-		    !os_area_commit(&table_area, round_up_to(need, TABLE_STEP))) {
-			slab = &slab_table[table_used];
-			WRITE_ONCE(table_used, table_used + 1);
-		}
-	}
+	slab = __slot_get();
 	unlock(&slab_table_lock);
 	return slab;
 }
 
 static void slot_put(struct slab *slab)
 {
-	WRITE_ONCE(slab->owner, 0);
-	WRITE_ONCE(slab->kind, SLAB_NONE);
 	lock(&slab_table_lock);
-	slab->remote_next = free_slots;
-	free_slots = slab;
+	__slot_put(slab);
 	unlock(&slab_table_lock);
 }
+
+/* ---- Whose spans they are ------------------------------------------------- */
+
+/*
+ * Spans hold no reference of their obj_cgroup: its group does, and when that goes it
+ * takes one for all of them, which the last one drops.
+ */
+void slab_hold_spans(struct obj_cgroup *objcg)
+{
+	lock(&slab_table_lock);
+	if (objcg->spans.first) {
+		obj_cgroup_get(objcg); /* the spans' */
+		objcg->holds_spans = true;
+	}
+	unlock(&slab_table_lock);
+}
+
+/* slab_table_lock. */
+static inline void add_span(struct slab *span, struct obj_cgroup *objcg)
+{
+	span->objcg = objcg;
+	if (objcg)
+		hlist_add_head(&span->node, &objcg->spans);
+}
+
+/* Returns the reference that is to be put, or NULL. slab_table_lock. */
+static inline struct obj_cgroup *remove_span(struct slab *span)
+{
+	struct obj_cgroup *objcg = span->objcg;
+
+	if (!objcg)
+		return NULL;
+	hlist_del_init(&span->node);
+	if (likely(!objcg->holds_spans) || objcg->spans.first)
+		return NULL;
+	objcg->holds_spans = false;
+	return objcg;
+}
+
+struct obj_cgroup *span_set_objcg(struct slab *span, struct obj_cgroup *to)
+{
+	struct obj_cgroup *last;
+
+	lock(&slab_table_lock);
+	last = remove_span(span);
+	add_span(span, to);
+	unlock(&slab_table_lock);
+	return last;
+}
+
+void slab_take_spans(struct obj_cgroup *objcg, void (*fn)(struct slab *span, void *arg), void *arg)
+{
+	struct hlist_node *node;
+
+	lock(&slab_table_lock);
+	while ((node = objcg->spans.first)) {
+		struct slab *span = container_of(node, struct slab, node);
+
+		if (!remove_span(span))
+			obj_cgroup_get(objcg);
+		fn(span, arg);
+	}
+	unlock(&slab_table_lock);
+}
+
+static struct slab *span_slot_get(struct obj_cgroup *objcg)
+{
+	struct slab *span;
+
+	lock(&slab_table_lock);
+	span = __slot_get();
+	if (likely(span)) {
+		/* A forked child may find it before it has more than that. */
+		span->size = 0;
+		span->start = NULL;
+		span->swap = NULL;
+		add_span(span, objcg);
+	}
+	unlock(&slab_table_lock);
+	return span;
+}
+
+/* No lock is held. */
+static void span_slot_put(struct slab *span)
+{
+	struct obj_cgroup *last;
+
+	lock(&slab_table_lock);
+	last = remove_span(span);
+	__slot_put(span);
+	unlock(&slab_table_lock);
+	if (unlikely(last))
+		obj_cgroup_put(last);
+}
+
+/* ---- Life ------------------------------------------------------------------- */
 
 static char *memory_get(size_t bytes)
 {
@@ -215,76 +330,63 @@ void slab_destroy_idle(struct slab *slab)
 }
 
 /* What a block of malloc() has: one reference and one pin. */
-static void span_init_held(struct slab *span, const struct obj_cgroup *objcg)
+static void span_init_held(struct slab *span, bool charged)
 {
 	span->span_flags = 0;
 	span->own_pins = 0;
 	span->pinner = SPAN_NO_PINNER;
 	span->swap = NULL;
-	WRITE_ONCE(span->state, SPAN_PIN | (objcg ? SPAN_CHARGED : 0));
+	WRITE_ONCE(span->state, SPAN_PIN | (charged ? SPAN_CHARGED : 0));
 	WRITE_ONCE(span->refs, 1);
 }
 
-struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages, size_t align,
+struct slab *span_create(struct obj_stock *stock, gfp_t gfp, size_t npages, size_t align,
 			 bool *zeroed)
 {
-	struct slab *span = slot_get();
+	struct slab *span = span_slot_get(stock ? stock->objcg : NULL);
 
 	if (!span)
 		return NULL;
-	span->start = page_run_alloc(npages, align, zeroed);
-	if (!span->start) {
-		slot_put(span);
-		return NULL;
-	}
 	span_set_pages(span, npages);
 	span->moved = false;
 	span->moved_at = 0;
-	span->objcg = objcg;
 	span->cache = &kmalloc_caches[0]; /* never NULL, for who looks in passing */
-	span->size = 0;
 	span->nr = 1;
 	span->capacity = (uint32_t)npages;
-	span_init_held(span, objcg);
+	span_init_held(span, stock);
+	span->start = page_run_alloc(npages, align, zeroed);
+	if (!span->start) {
+		span_slot_put(span);
+		return NULL;
+	}
 	/* So far that is address space; what nobody gets is not charged. */
-	if (objcg && obj_cgroup_charge_span(objcg, gfp, npages << PAGE_SHIFT, &span->node)) {
+	if (stock && obj_stock_charge_span(stock, gfp, npages << PAGE_SHIFT)) {
 		char *start = span->start;
 
-		slot_put(span);
+		span_slot_put(span);
 		page_run_free(start, npages);
 		return NULL;
 	}
-	if (objcg)
-		obj_cgroup_get(objcg);	       /* the span's */
 	store_release(&span->kind, SLAB_SPAN); /* pairs with slab_for_each() */
 	span_run_map(span);
 	return span;
 }
 
-void span_destroy(struct slab *span)
+void span_give_back(struct slab *span)
 {
-	struct obj_cgroup *objcg = span->objcg;
 	size_t npages = span->capacity;
 	char *start = span->start;
-	bool moved;
+	bool moved = span->moved;
 
-	/* First: it waits while somebody counts. */
-	if (objcg && span->state & SPAN_CHARGED)
-		obj_cgroup_uncharge_span(objcg, slab_bytes(span), &span->node);
-	else if (objcg)
-		obj_cgroup_remove_slab(objcg, &span->node);
 	if (start)
 		page_map_set(start, PAGE_SIZE, 0);
-	moved = span->moved;
-	slot_put(span);
+	span_slot_put(span);
 	if (!start)
-		;
-	else if (moved)
+		return;
+	if (moved)
 		page_run_free_moved(start, npages);
 	else
 		page_run_free(start, npages);
-	if (objcg)
-		obj_cgroup_put(objcg);
 }
 
 /* What anybody has written to. */

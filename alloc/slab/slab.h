@@ -33,7 +33,8 @@ enum slab_kind {
 	SLAB_OBJECTS,
 	SLAB_SPAN,	 /* a block of malloc(), always pinned */
 	SLAB_SPAN_HELD,	 /* goes with its last reference; see span.h */
-	SLAB_SPAN_FREED, /* its free has begun; charged until span_destroy() */
+	SLAB_SPAN_FREED, /* its free has begun; it is charged still */
+	SLAB_SPAN_GONE,	 /* not charged any more, to be given back at once */
 	SLAB_KILLED,	 /* with its group, and not charged any more; see kill.c */
 };
 
@@ -77,8 +78,9 @@ struct slab {
 		uint32_t own_pins; /* a span's: see span.h; its pinner, others read */
 	};
 	/*
-	 * Const, but a span's, which its user may transfer: cgroup_lock. A span, and
-	 * a slab without owner, hold a reference; else the heap's.
+	 * Const, but a span's, which its user may transfer: cgroup_lock and
+	 * slab_table_lock. A slab without owner holds a reference; else it is the
+	 * heap's, or that of all spans of the objcg.
 	 */
 	struct obj_cgroup *objcg;
 	struct kmem_cache *cache; /* const; holds a reference, but of a span */
@@ -114,8 +116,9 @@ struct slab {
 	char *start;	 /* const */
 	union {
 		/*
-		 * heap->lock: slot->partial or ->empty, heap->full; objcg_lock(),
-		 * of a span or a slab without an owner: objcg->slabs.
+		 * heap->lock: slot->partial or ->empty, heap->full; objcg_lock(), of a
+		 * slab without an owner: objcg->slabs; slab_table_lock, of a span:
+		 * objcg->spans.
 		 */
 		struct hlist_node node;
 		struct rcu_head rcu; /* a slab of a SLAB_TYPESAFE_BY_RCU cache going */
@@ -238,15 +241,38 @@ void slab_destroy_idle(struct slab *slab);
 void slab_destroy_ownerless(struct slab *slab);
 
 /*
- * A span: a page run of @npages at @align, charged to @objcg, if that is not NULL.
- * It has one reference and one pin, as a block of malloc(). *@zeroed tells
- * whether it reads as zero. NULL without memory or if the charge is refused.
+ * A span: a page run of @npages at @align, charged through @stock, the caller's own,
+ * to the group that the calling thread is in; NULL: to nobody. It has one reference and
+ * one pin, as a block of malloc(). *@zeroed tells whether it reads as zero. NULL without
+ * memory or if the charge is refused.
  */
-struct slab *span_create(struct obj_cgroup *objcg, gfp_t gfp, size_t npages, size_t align,
+struct slab *span_create(struct obj_stock *stock, gfp_t gfp, size_t npages, size_t align,
 			 bool *zeroed);
 
-/* The caller has set kind to SLAB_SPAN_FREED, so that it happens once. */
+/*
+ * Uncharges it and gives it back. The caller has set kind to SLAB_SPAN_FREED, so that
+ * it happens once. No lock is held.
+ */
 void span_destroy(struct slab *span);
+
+/* The second half: kind is SLAB_SPAN_GONE. */
+void span_give_back(struct slab *span);
+
+/*
+ * Whose a span is from now on; its charge is the caller's to move. @to, if not NULL, has
+ * spans, or is of a group that stays. Returns what the caller is to put when he holds no
+ * lock, or NULL. cgroup_lock, if it moves from one to another.
+ */
+struct obj_cgroup *span_set_objcg(struct slab *span, struct obj_cgroup *to);
+
+/*
+ * Takes all spans from @objcg, of a group that is killed, and calls @fn, which may take
+ * inner locks only, for each: with a reference of @objcg, which @fn makes its own.
+ */
+void slab_take_spans(struct obj_cgroup *objcg, void (*fn)(struct slab *span, void *arg), void *arg);
+
+/* memcg_ops.hold_spans */
+void slab_hold_spans(struct obj_cgroup *objcg);
 
 /* Of a slab or span that was killed: writes zeros over what was in it. */
 void slab_wipe(struct slab *slab);

@@ -28,14 +28,14 @@ static bool is_valid(size_t size, unsigned int flags)
 static struct slab *create(size_t size, unsigned int flags, bool *zeroed)
 {
 	gfp_t gfp = flags & __GFP_BITS;
-	struct obj_cgroup *objcg;
+	struct obj_stock *stock;
 	struct heap *heap;
 	struct slab *span;
 
 	if (size > PTRDIFF_MAX || !(heap = task_begin_heap()))
 		return NULL;
-	objcg = flags & SPAN_UNCHARGED ? NULL : heap->stock.objcg;
-	span = span_create(objcg, gfp, round_up_to(size, os_page_size()) >> PAGE_SHIFT, 0, zeroed);
+	stock = flags & SPAN_UNCHARGED ? NULL : &heap->stock;
+	span = span_create(stock, gfp, round_up_to(size, os_page_size()) >> PAGE_SHIFT, 0, zeroed);
 	task_end_heap(heap);
 	purger_start_in_alloc();
 	memcg_charge_done(gfp);

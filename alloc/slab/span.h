@@ -81,6 +81,30 @@ static inline bool span_is_out(const struct slab *span)
 	return load_acquire(&span->state) & SPAN_OUT;
 }
 
+/* Whether the books of ->objcg have it, by what else it says: it lives. */
+static inline bool span_is_counted(const struct slab *span)
+{
+	switch (READ_ONCE(span->kind)) {
+	case SLAB_SPAN:
+	case SLAB_SPAN_HELD:
+	case SLAB_SPAN_FREED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* As resident bytes, and as swap. */
+__racy_fn static inline bool span_is_charged(const struct slab *span)
+{
+	return span_is_counted(span) && READ_ONCE(span->state) & SPAN_CHARGED;
+}
+
+__racy_fn static inline bool span_is_charged_to_swap(const struct slab *span)
+{
+	return span_is_counted(span) && READ_ONCE(span->swap);
+}
+
 /* Bits that the caller's isolation lets it change; acquire and release. */
 static inline void span_set(struct slab *span, uint32_t bits)
 {

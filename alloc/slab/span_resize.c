@@ -20,7 +20,7 @@ static void span_shrink(struct slab *span, size_t npages)
 	struct span_run run = span_run_of(span);
 
 	/* First: it waits while somebody counts. */
-	obj_cgroup_uncharge_span(span->objcg, slab_bytes(span) - (npages << PAGE_SHIFT), NULL);
+	obj_cgroup_uncharge_span(span->objcg, slab_bytes(span) - (npages << PAGE_SHIFT));
 	span_set_pages(span, npages);
 	span_run_free_pages(&run, span->start + slab_bytes(span), span->capacity - npages);
 	span->capacity = (uint32_t)npages;
@@ -107,10 +107,10 @@ static int span_grow(struct slab *span, gfp_t gfp, size_t npages)
 	/* What is more than any run is refused before it shows in a peak. */
 	if (npages > page_runs_most())
 		return -ENOMEM;
-	if (obj_cgroup_charge_span(span->objcg, gfp, more, NULL))
+	if (obj_cgroup_charge_span(span->objcg, gfp, more))
 		return -ENOMEM;
 	if (span_make_room(span, npages)) {
-		obj_cgroup_uncharge_span(span->objcg, more, NULL);
+		obj_cgroup_uncharge_span(span->objcg, more);
 		return -ENOMEM;
 	}
 	span_set_pages(span, npages);

@@ -104,6 +104,7 @@ static void slab_init_once(void)
 	memcg_ops.close_heaps = memcg_close_heaps;
 	memcg_ops.open_heaps = memcg_open_heaps;
 	memcg_ops.release_heaps = memcg_release_heaps;
+	memcg_ops.hold_spans = slab_hold_spans;
 	memcg_ops.has_threads = memcg_has_threads;
 	memcg_ops.note_stall = task_note_stall;
 	memcg_ops.has_running = memcg_has_running;

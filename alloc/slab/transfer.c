@@ -56,6 +56,11 @@ static int transfer_object(void **ptr, struct slab *slab, struct mem_cgroup *to)
 	return new ? 0 : -ENOMEM;
 }
 
+static struct obj_cgroup *pass_span(void *span, struct obj_cgroup *to)
+{
+	return span_set_objcg(span, to);
+}
+
 static int transfer(void **ptr, struct mem_cgroup *to)
 {
 	struct slab *slab = live_slab(*ptr, "mem_cgroup_transfer");
@@ -66,7 +71,7 @@ static int transfer(void **ptr, struct mem_cgroup *to)
 		return 0;
 	rcu_take_in_thread();
 	if (slab->kind == SLAB_SPAN)
-		return obj_cgroup_move_span(&slab->objcg, to, slab_bytes(slab), &slab->node);
+		return obj_cgroup_move_span(slab->objcg, to, slab_bytes(slab), pass_span, slab);
 	return is_bound(slab->cache) ? -EINVAL : transfer_object(ptr, slab, to);
 }
 
