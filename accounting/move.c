@@ -34,12 +34,14 @@ static const struct page_counter *common_ancestor(const struct page_counter *a,
 	return a;
 }
 
+static struct way way_between(struct page_counter *from, struct page_counter *to)
+{
+	return (struct way){.from = from, .to = to, .common = common_ancestor(from, to)};
+}
+
 static struct way find_way(struct obj_cgroup *from, struct obj_cgroup *to)
 {
-	struct way way = {.from = &from->memcg->memory, .to = &to->memcg->memory};
-
-	way.common = common_ancestor(way.from, way.to);
-	return way;
+	return way_between(&from->memcg->memory, &to->memcg->memory);
 }
 
 /* ---- Spans -------------------------------------------------------------------- */
@@ -84,6 +86,24 @@ int obj_cgroup_move_span(struct obj_cgroup *from, struct mem_cgroup *to, size_t 
 	if (!online)
 		return -ENODEV;
 	return moved ? 0 : -ENOMEM;
+}
+
+/* ---- Swap --------------------------------------------------------------------- */
+
+bool __obj_cgroup_try_move_swap(struct obj_cgroup *from, struct obj_cgroup *to, int64_t bytes,
+				struct page_counter **fail)
+{
+	struct way way = way_between(&from->memcg->swap, &to->memcg->swap);
+	int64_t pages = bytes >> PAGE_SHIFT;
+
+	if (!ACCOUNTING)
+		return true;
+	if (!page_counter_try_charge_below(way.to, way.common, pages, fail))
+		return false;
+	atomic_sub(&from->memcg->swap_bytes, bytes);
+	atomic_add(&to->memcg->swap_bytes, bytes);
+	page_counter_uncharge_below(way.from, way.common, pages);
+	return true;
 }
 
 /* ---- Bytes -------------------------------------------------------------------- */

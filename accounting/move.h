@@ -21,6 +21,14 @@ int obj_cgroup_move_span(struct obj_cgroup *from, struct mem_cgroup *to, size_t 
 			 struct obj_cgroup *(*pass)(void *span, struct obj_cgroup *to), void *span);
 
 /*
+ * @bytes of swap, whole pages, of a span whose owner the caller changes under the same
+ * lock. If @to's group, or one above it that is not above both, has no room for them,
+ * nothing has changed, and *@fail is what was in the way. cgroup_lock.
+ */
+bool __obj_cgroup_try_move_swap(struct obj_cgroup *from, struct obj_cgroup *to, int64_t bytes,
+				struct page_counter **fail);
+
+/*
  * @bytes of a live object of @from's become ones of @stock's. The caller owns the
  * stock. For each try, @ready(@arg) sees to it that the object can be handed out
  * at once. Returns 0 or -ENOMEM.

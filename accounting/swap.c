@@ -127,3 +127,22 @@ void memcg_recount_swap(struct mem_cgroup *memcg)
 		record->zswapped += memcg->zswapped_bytes;
 	}
 }
+
+static void sum_counted(struct obj_cgroup *objcg, void *arg)
+{
+	int64_t *bytes = arg;
+
+	*bytes += objcg->counted_swap;
+}
+
+void memcg_settle_swap(struct mem_cgroup *memcg)
+{
+	int64_t bytes = 0, off;
+
+	memcg_for_each_objcg(memcg, sum_counted, &bytes);
+	off = memcg->swap_bytes - bytes;
+	if (!off)
+		return;
+	memcg->swap_bytes = bytes;
+	page_counter_uncharge(&memcg->swap, off >> PAGE_SHIFT);
+}

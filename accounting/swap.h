@@ -66,4 +66,10 @@ void memcg_reparent_swap(struct mem_cgroup *memcg);
 /* In the child of a fork: what the group has goes to the counters, which are 0. */
 void memcg_recount_swap(struct mem_cgroup *memcg);
 
+/*
+ * In the child of a fork: what a lost thread had charged and not put down, or the
+ * reverse, once the spans of the group are counted. cgroup_lock, stocks frozen.
+ */
+void memcg_settle_swap(struct mem_cgroup *memcg);
+
 #endif

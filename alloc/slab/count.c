@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "alloc/slab/count.h"
 
+#include "accounting/swap.h"
 #include "alloc/slab/heap.h"
 #include "alloc/slab/span.h"
 #include "alloc/slab/task.h"
@@ -157,8 +158,10 @@ static void settle_all(void)
 {
 	struct mem_cgroup *memcg;
 
-	for_each_memcg (memcg, &root_memcg)
+	for_each_memcg (memcg, &root_memcg) {
 		memcg_for_each_objcg(memcg, settle_lost, NULL);
+		memcg_settle_swap(memcg);
+	}
 	lost_threads = 0;
 }
 

@@ -76,6 +76,9 @@ static const struct limit {
 	{"memory.low", mem_cgroup_low, mem_cgroup_set_low, 0},
 	{"memory.high", mem_cgroup_high, mem_cgroup_set_high, MEMCG_MAX},
 	{"memory.max", mem_cgroup_max, mem_cgroup_set_max, MEMCG_MAX},
+	{"memory.swap.high", mem_cgroup_swap_high, mem_cgroup_set_swap_high, MEMCG_MAX},
+	{"memory.swap.max", mem_cgroup_swap_max, mem_cgroup_set_swap_max, MEMCG_MAX},
+	{"memory.zswap.max", mem_cgroup_zswap_max, mem_cgroup_set_zswap_max, MEMCG_MAX},
 };
 
 static void expect_limit(const struct limit *limit, const char *text, uint64_t bytes)
@@ -129,6 +132,9 @@ Test(files, a_refused_write_changes_nothing, .init = make)
 	}
 	cr_expect_eq(mem_cgroup_write(memcg, "memory.current", "0"), -EACCES);
 	cr_expect_eq(mem_cgroup_write(memcg, "memory.stat", ""), -EACCES);
+	cr_expect_eq(mem_cgroup_write(memcg, "memory.swap.current", "0"), -EACCES);
+	cr_expect_eq(mem_cgroup_write(memcg, "memory.swap.events", "0"), -EACCES);
+	cr_expect_eq(mem_cgroup_write(memcg, "memory.zswap.current", "0"), -EACCES);
 	cr_expect_eq(mem_cgroup_write(memcg, "memory.nothing", "1M"), -ENOENT);
 	cr_expect_eq(mem_cgroup_write(memcg, "", "1M"), -ENOENT);
 }
