@@ -42,7 +42,7 @@ static struct mem_cgroup_stat stat_of(struct mem_cgroup *memcg)
 
 static void make_groups(void)
 {
-	char name[16];
+	char name[24];
 
 	for (int i = 0; i < GROUPS; i++) {
 		snprintf(name, sizeof(name), "small-%d", i);

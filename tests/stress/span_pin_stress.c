@@ -143,13 +143,13 @@ static void pin_life(unsigned int id, struct random *random)
 
 static void move(struct slab *span)
 {
-	uint64_t *old = (uint64_t *)span->start;
 	struct slab gone = {.start = span->start, .capacity = span->capacity, .moved = span->moved};
+	bool zeroed;
 
-	if (span_run_get(span))
+	if (span_run_get(span, &zeroed))
 		return;
-	memcpy(span->start, old, BYTES);
-	memset(old, 0xa5, BYTES);
+	memcpy(span->start, gone.start, BYTES);
+	memset(gone.start, 0xa5, BYTES);
 	span_run_map(span);
 	span_run_put(&gone);
 	count(&moved);
