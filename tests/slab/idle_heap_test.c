@@ -166,7 +166,7 @@ Test(idle_heap, shrinking_needs_no_time, .init = make)
 Test(idle_heap, as_many_are_trimmed_as_are_asked_for)
 {
 	struct mem_cgroup *groups[8];
-	char name[16];
+	char name[24];
 
 	heaps_give_idle(SIZE_MAX);
 	for (int i = 0; i < 8; i++) {
