@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "accounting/charge.h"
+#include "accounting/swap.h"
 
 /* From where to where, as of now. cgroup_lock. */
 struct way {
@@ -39,6 +40,7 @@ static struct way way_between(struct page_counter *from, struct page_counter *to
 	return (struct way){.from = from, .to = to, .common = common_ancestor(from, to)};
 }
 
+/* Of memory. */
 static struct way find_way(struct obj_cgroup *from, struct obj_cgroup *to)
 {
 	return way_between(&from->memcg->memory, &to->memcg->memory);
@@ -64,28 +66,33 @@ static bool try_move_span(struct charge *charge, struct obj_cgroup *from, struct
 	return true;
 }
 
-int obj_cgroup_move_span(struct obj_cgroup *from, struct mem_cgroup *to, size_t bytes,
-			 struct obj_cgroup *(*pass)(void *span, struct obj_cgroup *to), void *span)
+int obj_cgroup_try_move_span(struct charge *charge, struct obj_cgroup *from, struct mem_cgroup *to,
+			     size_t bytes, move_pass_fn *pass, void *arg)
 {
-	struct obj_cgroup *last = NULL;
+	int err = -ENODEV;
+
+	lock(&cgroup_lock);
+	if (memcg_is_staying(to)) {
+		err = try_move_span(charge, from, to->objcg, bytes) ? 0 : -ENOMEM;
+		if (!err)
+			pass(arg, to->objcg);
+	}
+	unlock(&cgroup_lock);
+	return err;
+}
+
+int obj_cgroup_move_span(struct obj_cgroup *from, struct mem_cgroup *to, size_t bytes,
+			 move_pass_fn *pass, void *arg)
+{
 	struct charge charge;
-	bool online, moved;
+	int err;
 
 	charge_begin(&charge, to->objcg, GFP_NOFS, bytes);
 	do {
-		lock(&cgroup_lock);
-		online = memcg_is_staying(to);
-		moved = online && try_move_span(&charge, from, to->objcg, bytes);
-		if (moved)
-			last = pass(span, to->objcg);
-		unlock(&cgroup_lock);
-	} while (online && !moved && charge_again(&charge));
+		err = obj_cgroup_try_move_span(&charge, from, to, bytes, pass, arg);
+	} while (err == -ENOMEM && charge_again(&charge));
 	charge_end(&charge);
-	if (last)
-		obj_cgroup_put(last);
-	if (!online)
-		return -ENODEV;
-	return moved ? 0 : -ENOMEM;
+	return err;
 }
 
 /* ---- Swap --------------------------------------------------------------------- */
@@ -104,6 +111,25 @@ bool __obj_cgroup_try_move_swap(struct obj_cgroup *from, struct obj_cgroup *to, 
 	atomic_add(&to->memcg->swap_bytes, bytes);
 	page_counter_uncharge_below(way.from, way.common, pages);
 	return true;
+}
+
+int obj_cgroup_move_swap(struct obj_cgroup *from, struct mem_cgroup *to, size_t bytes,
+			 move_pass_fn *pass, void *arg)
+{
+	struct page_counter *fail;
+	int err = -ENODEV;
+
+	lock(&cgroup_lock);
+	if (memcg_is_staying(to)) {
+		err = __obj_cgroup_try_move_swap(from, to->objcg, (int64_t)bytes, &fail) ? 0
+											 : -ENOMEM;
+		if (!err)
+			pass(arg, to->objcg);
+	}
+	unlock(&cgroup_lock);
+	if (err == -ENOMEM)
+		memcg_swap_refused(to, fail);
+	return err;
 }
 
 /* ---- Bytes -------------------------------------------------------------------- */

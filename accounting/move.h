@@ -12,13 +12,25 @@
 
 #include "accounting/obj_stock.h"
 
+struct charge;
+
+/* Makes what moves one of @to's; cgroup_lock. */
+typedef void move_pass_fn(void *arg, struct obj_cgroup *to);
+
 /*
- * A span of @bytes, whole pages, of @from's. @pass(@span) makes it one of another, under
- * cgroup_lock, and returns a reference that is to be put, or NULL. Returns 0, -ENODEV
- * if @to is offline, or -ENOMEM.
+ * A span of @bytes, whole pages, of @from's. If its charge has moved @pass is called.
+ * Returns 0, -ENODEV if @to is offline, or -ENOMEM.
  */
 int obj_cgroup_move_span(struct obj_cgroup *from, struct mem_cgroup *to, size_t bytes,
-			 struct obj_cgroup *(*pass)(void *span, struct obj_cgroup *to), void *span);
+			 move_pass_fn *pass, void *arg);
+
+/* One try, after charge_begin() for @to: for who may not hold what he holds while others try. */
+int obj_cgroup_try_move_span(struct charge *charge, struct obj_cgroup *from, struct mem_cgroup *to,
+			     size_t bytes, move_pass_fn *pass, void *arg);
+
+/* The same for a span's charge of swap, where nothing can be reclaimed; a refusal is an event. */
+int obj_cgroup_move_swap(struct obj_cgroup *from, struct mem_cgroup *to, size_t bytes,
+			 move_pass_fn *pass, void *arg);
 
 /*
  * @bytes of swap, whole pages, of a span whose owner the caller changes under the same

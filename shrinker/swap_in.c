@@ -21,19 +21,6 @@
 #include "alloc/slab/span.h"
 #include "shrinker/swap.h"
 
-/* With a reference; NULL if it has no owner any more. */
-static struct obj_cgroup *get_owner(const struct slab *span)
-{
-	struct obj_cgroup *objcg;
-
-	rcu_read_lock();
-	do {
-		objcg = READ_ONCE(span->objcg);
-	} while (objcg && !obj_cgroup_tryget(objcg));
-	rcu_read_unlock();
-	return objcg;
-}
-
 /* Whether the span is BUSY for us, out, and @objcg's still. */
 static bool isolate_out(struct slab *span, const struct obj_cgroup *objcg)
 {
@@ -148,7 +135,7 @@ static int bring_in(struct slab *span)
 
 int swap_in(struct slab *span)
 {
-	struct obj_cgroup *objcg = get_owner(span);
+	struct obj_cgroup *objcg = span_get_objcg(span);
 	int err = -EAGAIN;
 
 	if (!objcg)

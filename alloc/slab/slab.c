@@ -333,7 +333,7 @@ void slab_destroy_idle(struct slab *slab)
 static void span_init_held(struct slab *span, bool charged)
 {
 	span->span_flags = 0;
-	span->own_pins = 0;
+	WRITE_ONCE(span->own_pins, 0);
 	span->pinner = SPAN_NO_PINNER;
 	span->swap = NULL;
 	WRITE_ONCE(span->state, SPAN_PIN | (charged ? SPAN_CHARGED : 0));

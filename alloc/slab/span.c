@@ -50,8 +50,7 @@ static void publish(struct slab *span, unsigned int flags)
 	list_init(&span->lru);
 	WRITE_ONCE(span->unpinned, span_stamp());
 	store_release(&span->kind, SLAB_SPAN_HELD); /* pairs with slab_for_each() */
-	if (span_is_swappable(span) && span_ops.lru_add)
-		span_ops.lru_add(span);
+	span_lru_add(span);
 	__atomic_sub_fetch(&span->state, SPAN_PIN, __ATOMIC_RELEASE);
 }
 
@@ -125,8 +124,7 @@ static void release(struct slab *span)
 		die("span_put(): span %p is pinned, and this was its last reference", (void *)span);
 	if (!cmpxchg_acq_rel(&span->kind, &kind, SLAB_SPAN_FREED))
 		no_reference(span);
-	if (span_is_swappable(span) && span_ops.lru_del)
-		span_ops.lru_del(span);
+	span_lru_del(span);
 	if (span->swap)
 		release_swap(span);
 	span_destroy(span);
@@ -175,6 +173,18 @@ struct mem_cgroup *span_memcg(struct span *span)
 	struct obj_cgroup *objcg = READ_ONCE(span_slab(span)->objcg);
 
 	return objcg ? obj_cgroup_memcg(objcg) : NULL;
+}
+
+struct obj_cgroup *span_get_objcg(const struct slab *span)
+{
+	struct obj_cgroup *objcg;
+
+	rcu_read_lock();
+	do {
+		objcg = READ_ONCE(span->objcg);
+	} while (objcg && !obj_cgroup_tryget(objcg));
+	rcu_read_unlock();
+	return objcg;
 }
 
 struct span *virt_to_span(const void *block)

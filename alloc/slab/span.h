@@ -194,6 +194,9 @@ static inline bool span_tryget(struct slab *span)
 	return true;
 }
 
+/* A reference of whom it is charged to; NULL if that is nobody. It may change any time. */
+struct obj_cgroup *span_get_objcg(const struct slab *span);
+
 /* free() of a block whose span others have, too; false if it is no live block. */
 bool span_free_shared(struct slab *span);
 
@@ -293,5 +296,18 @@ struct span_ops {
 };
 
 extern struct span_ops span_ops;
+
+/* One that is charged to somebody goes on his list, if it may be swapped, and off. */
+static inline void span_lru_add(struct slab *span)
+{
+	if (span_is_swappable(span) && span->objcg && span_ops.lru_add)
+		span_ops.lru_add(span);
+}
+
+static inline void span_lru_del(struct slab *span)
+{
+	if (span_is_swappable(span) && span->objcg && span_ops.lru_del)
+		span_ops.lru_del(span);
+}
 
 #endif

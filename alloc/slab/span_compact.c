@@ -136,11 +136,26 @@ static bool move_span(struct move *move)
 
 /* ---- One huge page ---------------------------------------------------------- */
 
-/* Whether it seems so; what it is may change any time. */
+/* Any may change at any time: it is looked at again before it moves. */
+static __racy_fn size_t bytes_of(const struct slab *span)
+{
+	return (size_t)READ_ONCE(span->grains) << GRAIN_SHIFT;
+}
+
+/* Whether it seems so. */
 static __racy_fn bool may_move(const struct slab *span, const char *start)
 {
 	return load_acquire(&span->kind) == SLAB_SPAN_HELD && READ_ONCE(span->start) == start &&
-	       span_pages(span) <= HUGE_PAGES && !span_is_out(span) && !span_is_pinned(span);
+	       bytes_of(span) <= HUGE_SIZE && !span_is_out(span) && !span_is_pinned(span);
+}
+
+static bool add_move(struct plan *plan, char *from, size_t bytes)
+{
+	if (plan->nr == MOST_SPANS)
+		return false;
+	plan->moves[plan->nr].from = from;
+	plan->moves[plan->nr++].npages = (uint32_t)(bytes >> PAGE_SHIFT);
+	return true;
 }
 
 /* Which spans lie in the huge page: all that is used in it, or false. */
@@ -152,14 +167,13 @@ static bool find_spans(struct plan *plan, size_t used)
 	plan->nr = 0;
 	for (; addr < plan->end && used; addr += PAGE_SIZE) {
 		const struct slab *span = slab_of(addr);
-		char *end = addr + slab_bytes(span);
+		size_t bytes = bytes_of(span);
+		char *end = addr + bytes;
 
 		if (!may_move(span, addr) || end <= plan->start)
 			continue;
-		if (plan->nr == MOST_SPANS)
+		if (!add_move(plan, addr, bytes))
 			return false;
-		plan->moves[plan->nr].from = addr;
-		plan->moves[plan->nr++].npages = (uint32_t)span_pages(span);
 		used -= (size_t)(min_t(char *, end, plan->end) -
 				 max_t(char *, addr, plan->start)) >>
 			PAGE_SHIFT;

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* mem_cgroup_transfer(): blocks that change their group. */
+/* mem_cgroup_transfer(), span_transfer(): blocks and spans that change their group. */
 #include <errno.h>
 #include <string.h>
 
+#include "accounting/charge.h"
 #include "accounting/high.h"
 #include "accounting/move.h"
 #include "alloc/slab/fast.h"
 #include "alloc/slab/kmalloc.h"
 #include "alloc/slab/purger.h"
+#include "alloc/slab/span.h"
 #include "alloc/slab/task.h"
+
+/* ---- Objects ------------------------------------------------------------------ */
 
 /* Who knows an object by its address would miss it, or find another. */
 static bool is_bound(const struct kmem_cache *cache)
@@ -56,10 +60,94 @@ static int transfer_object(void **ptr, struct slab *slab, struct mem_cgroup *to)
 	return new ? 0 : -ENOMEM;
 }
 
-static struct obj_cgroup *pass_span(void *span, struct obj_cgroup *to)
+/* ---- Spans -------------------------------------------------------------------- */
+
+struct passing {
+	struct slab *span;
+	struct obj_cgroup *last; /* to be put, with nothing held; or NULL */
+};
+
+static void pass_span(void *arg, struct obj_cgroup *to)
 {
-	return span_set_objcg(span, to);
+	struct passing *passing = arg;
+
+	passing->last = span_set_objcg(passing->span, to);
 }
+
+/* A block's, whose owner has it to himself. */
+static int transfer_block(struct slab *span, struct mem_cgroup *to)
+{
+	struct passing passing = {.span = span};
+	int err = obj_cgroup_move_span(span->objcg, to, slab_bytes(span), pass_span, &passing);
+
+	if (passing.last)
+		obj_cgroup_put(passing.last);
+	return err;
+}
+
+/* BUSY. */
+static int try_transfer(struct passing *passing, struct mem_cgroup *to, struct charge *charge)
+{
+	struct slab *span = passing->span;
+	size_t bytes = slab_bytes(span);
+	int err;
+
+	if (!span->objcg)
+		return -EINVAL;
+	if (span->objcg == to->objcg)
+		return 0;
+	if (span_is_out(span))
+		return obj_cgroup_move_swap(span->objcg, to, bytes, pass_span, passing);
+	span_lru_del(span);
+	err = obj_cgroup_try_move_span(charge, span->objcg, to, bytes, pass_span, passing);
+	span_lru_add(span);
+	return err;
+}
+
+/* Nothing is reclaimed with the span BUSY; so it is looked at anew each time. */
+static int transfer_span(struct slab *span, struct mem_cgroup *to)
+{
+	struct passing passing = {.span = span};
+	struct charge charge;
+	int err;
+
+	charge_begin(&charge, to->objcg, GFP_NOFS, slab_bytes(span));
+	do {
+		bool was_out;
+
+		err = span_isolate(span);
+		if (err)
+			break;
+		was_out = span_is_out(span);
+		err = try_transfer(&passing, to, &charge);
+		span_putback(span);
+		if (was_out)
+			break;
+	} while (err == -ENOMEM && charge_again(&charge));
+	charge_end(&charge);
+	if (passing.last)
+		obj_cgroup_put(passing.last);
+	return err;
+}
+
+int span_transfer(struct span *span, struct mem_cgroup *to)
+{
+	int saved_errno = errno;
+	int err;
+
+	if (!to)
+		to = process_memcg;
+	if (!load_acquire(&to->online))
+		return -ENODEV;
+	counters_own();
+	rcu_take_in_thread();
+	err = transfer_span(span_slab(span), to);
+	memcg_charge_done(GFP_NOFS);
+	errno = saved_errno;
+	return err;
+}
+
+/* ---- Blocks ------------------------------------------------------------------- */
 
 static int transfer(void **ptr, struct mem_cgroup *to)
 {
@@ -71,7 +159,7 @@ static int transfer(void **ptr, struct mem_cgroup *to)
 		return 0;
 	rcu_take_in_thread();
 	if (slab->kind == SLAB_SPAN)
-		return obj_cgroup_move_span(slab->objcg, to, slab_bytes(slab), pass_span, slab);
+		return transfer_block(slab, to);
 	return is_bound(slab->cache) ? -EINVAL : transfer_object(ptr, slab, to);
 }
 

@@ -122,8 +122,9 @@ struct span *virt_to_span(const void *block) CGSLAB_API(virt_to_span);
 /* ---- Moving --------------------------------------------------------------- */
 
 /*
- * Moves the content of @old to @new, as long or longer, and its charge with it; @old
- * reads as zero afterwards. The content is remapped where that is cheaper than a copy.
+ * Moves the content of @old to @new, as long or longer, and its charge with it. What @old
+ * holds afterwards is not defined, nor what @new is longer by; it is nothing of another
+ * group's. Spans of equal length take no time, long ones are remapped.
  *
  *   @old charged, @new SPAN_UNCHARGED: the charge becomes @new's, and @old is charged to
  *       nobody from then on. No counter changes but by what @new is longer, which is
@@ -131,10 +132,10 @@ struct span *virt_to_span(const void *block) CGSLAB_API(virt_to_span);
  *   both charged: each keeps its charge until its own last reference goes.
  *   @old charged to nobody: nothing is charged.
  *
- * The caller has references to both, and nobody has one pinned. If @old is out, it is brought
+ * The caller has references to both, and nobody has one pinned. What is out is brought
  * back first. May wait for a file.
  *
- * Returns 0; -EINVAL (@new is shorter, is @old, is out; or one is a block of malloc()), -EBUSY
+ * Returns 0; -EINVAL (@new is shorter, or is @old; or one is a block of malloc()), -EBUSY
  * (one is pinned), -ENOMEM, or an error as of span_pin(). On an error nothing has moved.
  * Source: mem_cgroup_migrate(), mm/memcontrol.c.
  */
@@ -145,8 +146,9 @@ int mem_cgroup_migrate(struct span *old, struct span *new_span) CGSLAB_API(mem_c
  * memory or, if it is out, that of swap, as that of a block does: see mem_cgroup_transfer().
  * The content stays where it is.
  *
- * Returns 0, -EBUSY (it is pinned), -ENOMEM (a limit of @to or of an ancestor that the old
- * owner is not in), or -ENODEV (@to is offline).
+ * Returns 0, -EBUSY (it is pinned, as blocks of malloc() are), -EINVAL (it is charged to
+ * nobody), -ENOMEM (a limit of @to or of an ancestor that the old owner is not in), or -ENODEV
+ * (@to is offline).
  */
 int span_transfer(struct span *span, struct mem_cgroup *to) CGSLAB_API(span_transfer);
 
