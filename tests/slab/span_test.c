@@ -281,6 +281,20 @@ Test(pin, parts_wrap, .init = make)
 	span_put(span);
 }
 
+/* As where the kernel has no membarrier. */
+Test(pin, without_a_pinner, .init = make)
+{
+	struct span *span = span_alloc(MIB, GFP_KERNEL);
+
+	span_slab(span)->pinner = SPAN_NO_PINNER;
+	cr_assert(span_pin(span));
+	cr_expect_eq(span_slab(span)->own_pins, 0);
+	expect_pinned(span);
+	in_thread(unpin, span);
+	expect_unpinned(span);
+	span_put(span);
+}
+
 static void *make_span(void *arg)
 {
 	*(struct span **)arg = span_alloc(MIB, GFP_KERNEL);

@@ -3,10 +3,13 @@
  * Threads pin spans, nested, for each other, and long after they have lost sight of them,
  * while others isolate them and move or rewrite their content, alone and by the
  * list. All words of a span are the same at any time that somebody has it pinned, and its
- * address stays. Spans come and go, so that each thread is the pinner of some.
+ * address stays. Spans come and go, so that each thread is the pinner of some; others were
+ * blocks, and are freed when they are in use as spans already.
  */
 #include <pthread.h>
 #include <string.h>
+
+#include <cgslab/slab.h>
 
 #include "alloc/slab/span.h"
 #include "tests/stress/check.h"
@@ -15,7 +18,7 @@
 #include "tests/stress/quiet.h"
 
 #define PLACES 6
-#define BYTES  (64ul << 10)
+#define BYTES  (96ul << 10)
 #define LIFE   3000
 #define BATCH  4
 #define WORDS  (BYTES / sizeof(uint64_t))
@@ -61,12 +64,17 @@ static void check(const uint64_t *words)
 		CHECK(words[i] == words[0], "%lx and %lx", (long)words[i], (long)words[0]);
 }
 
-static struct span *make(struct random *random)
+/* *@block: is to be freed; or NULL. */
+static struct span *make(struct random *random, void **block)
 {
-	struct span *span = span_alloc(BYTES, GFP_KERNEL);
+	struct span *span;
 	uint64_t *words;
 
+	*block = random_chance(random, 2) ? kmalloc(BYTES, GFP_KERNEL) : NULL;
+	span = *block ? virt_to_span(*block) : span_alloc(BYTES, GFP_KERNEL);
 	CHECK(span, "no memory");
+	if (*block)
+		span_get(span);
 	words = span_pin(span);
 	fill(words, random_next(random));
 	span_unpin(span);
@@ -112,13 +120,15 @@ static void hand_over(struct span *span, struct random *random)
 static void replace(struct random *random)
 {
 	struct place *place = &places[random_below(random, PLACES)];
-	struct span *span = make(random);
+	void *block;
+	struct span *span = make(random, &block);
 	struct span *old;
 
 	pthread_mutex_lock(&place->lock);
 	old = place->span;
 	place->span = span;
 	pthread_mutex_unlock(&place->lock);
+	kfree(block);
 	span_put(old);
 }
 
@@ -223,11 +233,13 @@ static void isolate_life(unsigned int id, struct random *random)
 static void begin(void)
 {
 	struct random random;
+	void *block;
 
 	random_seed(&random, 1);
 	for (int i = 0; i < PLACES; i++) {
 		pthread_mutex_init(&places[i].lock, NULL);
-		places[i].span = make(&random);
+		places[i].span = make(&random, &block);
+		kfree(block);
 	}
 }
 

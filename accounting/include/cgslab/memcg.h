@@ -126,8 +126,8 @@ int mem_cgroup_transfer(void **ptr, struct mem_cgroup *to) CGSLAB_API(mem_cgroup
 
 /*
  * The group that the block with @ptr in it is charged to now; NULL for what is no
- * block. (Of one of more than KMALLOC_MAX_CACHE_SIZE only the first 4096 bytes are
- * known.) Valid under RCU, which the caller holds, as rmdir may pass the charge to the
+ * block. (Of one of more than KMALLOC_MAX_CACHE_SIZE, and of a span that is pinned, only the
+ * first 4096 bytes are known.) Valid under RCU, which the caller holds, as rmdir may pass the charge to the
  * parent. Source: mem_cgroup_from_slab_obj().
  */
 struct mem_cgroup *mem_cgroup_from_obj(const void *ptr) CGSLAB_API(mem_cgroup_from_obj);
