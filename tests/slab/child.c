@@ -9,9 +9,12 @@ void child_verify(void)
 
 	if (!mem_cgroup_verify(mem_cgroup_root(), &sum))
 		return;
-	dprintf(2, "in the child: usage %ld, objects %ld, spans %ld, stocks %ld, leftovers %ld\n",
+	dprintf(2,
+		"in the child: usage %ld, objects %ld, spans %ld, stocks %ld, leftovers %ld; "
+		"swap usage %ld, swap %ld\n",
 		(long)sum.usage, (long)sum.object_bytes, (long)sum.span_bytes,
-		(long)sum.stock_bytes, (long)sum.leftover_bytes);
+		(long)sum.stock_bytes, (long)sum.leftover_bytes, (long)sum.swap_usage,
+		(long)sum.swap_bytes);
 	_exit(1);
 }
 

@@ -16,9 +16,12 @@ void quiet_verify(struct mem_cgroup *memcg)
 	struct mem_cgroup_identity sum;
 	int err = mem_cgroup_verify(memcg, &sum);
 
-	CHECK(!err, "'%s': usage %ld, objects %ld, spans %ld, stocks %ld, leftovers %ld",
+	CHECK(!err,
+	      "'%s': usage %ld, objects %ld, spans %ld, stocks %ld, leftovers %ld; "
+	      "swap usage %ld, swap %ld",
 	      mem_cgroup_name(memcg), (long)sum.usage, (long)sum.object_bytes, (long)sum.span_bytes,
-	      (long)sum.stock_bytes, (long)sum.leftover_bytes);
+	      (long)sum.stock_bytes, (long)sum.leftover_bytes, (long)sum.swap_usage,
+	      (long)sum.swap_bytes);
 }
 
 void quiet_watch(void)

@@ -79,6 +79,16 @@ events.local.oom_kill 8
 events.local.oom_group_kill 8
 pressure.some 0
 pressure.full 0
+swap.current 122880
+swap.peak 126976
+swap.high max
+swap.max 8192000
+swap.events.high 7
+swap.events.max 7
+swap.events.fail 7
+zswap.current 5000
+zswap.max 2048000
+zswapped 20480
 END
 	# Below 0 for the moment.
 	"$cgslab" stat $pid /program/first > "$tmp/stat" || fail "stat fails"

@@ -39,6 +39,13 @@ static void read_record(struct group *group, const struct counters_record *recor
 		group->events[i] = READ_ONCE(record->events[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(group->events_local); i++)
 		group->events_local[i] = READ_ONCE(record->events_local[i]);
+	group->swap = not_negative(READ_ONCE(record->swap.usage)) * page_size;
+	group->swap_peak = not_negative(READ_ONCE(record->swap.peak)) * page_size;
+	group->swap_high = limit_bytes(READ_ONCE(record->swap.high), page_size);
+	group->swap_max = limit_bytes(READ_ONCE(record->swap.max), page_size);
+	group->zswap = not_negative(READ_ONCE(record->zswap));
+	group->zswapped = not_negative(READ_ONCE(record->zswapped));
+	group->zswap_max = limit_bytes(READ_ONCE(record->zswap_max), page_size);
 	group->stall_some = READ_ONCE(record->stall_some);
 	group->stall_full = READ_ONCE(record->stall_full);
 	group->object_bytes = READ_ONCE(record->object_bytes);

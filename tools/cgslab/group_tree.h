@@ -18,6 +18,8 @@ struct group {
 	uint64_t events[NR_MEMCG_EVENTS];
 	uint64_t events_local[MEMCG_EVENT_SWAP_HIGH];
 	uint64_t stall_some, stall_full; /* microseconds */
+	uint64_t swap, swap_peak, zswap, zswapped;
+	uint64_t swap_high, swap_max, zswap_max; /* MEMCG_MAX: none */
 
 	/* Of the subtree, summed up here. */
 	int64_t object_bytes, span_bytes, slab_bytes, objects;

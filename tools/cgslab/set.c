@@ -17,6 +17,9 @@ static const struct limit {
 	{"memory.low", offsetof(struct counters_record, low)},
 	{"memory.high", offsetof(struct counters_record, memory.high)},
 	{"memory.max", offsetof(struct counters_record, memory.max)},
+	{"memory.swap.high", offsetof(struct counters_record, swap.high)},
+	{"memory.swap.max", offsetof(struct counters_record, swap.max)},
+	{"memory.zswap.max", offsetof(struct counters_record, zswap_max)},
 };
 
 struct command {
@@ -33,7 +36,9 @@ static const struct limit *parse_file(const char *name)
 		if (!strcmp(limits[i].file, name))
 			return &limits[i];
 	error(EXIT_USAGE, 0,
-	      "'%s' cannot be set; memory.min, memory.low, memory.high and memory.max can", name);
+	      "'%s' cannot be set; memory.min, memory.low, memory.high, memory.max, "
+	      "memory.swap.high, memory.swap.max and memory.zswap.max can",
+	      name);
 	return NULL;
 }
 
@@ -66,8 +71,8 @@ static const struct argp argp = {
 	.parser = parse_key,
 	.args_doc = "PID GROUP FILE SIZE",
 	.doc = "Set a limit of one group of a process that runs under cgslab.\v"
-	       "GROUP is a path, such as /python3/worker. FILE is memory.min, memory.low, memory.high "
-	       "or memory.max. SIZE is in bytes, or with K, M, G or T, or max. The limit holds from "
+	       "GROUP is a path, such as /python3/worker. FILE is memory.min, memory.low, memory.high, "
+	       "memory.max, memory.swap.high, memory.swap.max or memory.zswap.max. SIZE is in bytes, or with K, M, G or T, or max. The limit holds from "
 	       "the next allocation on; what is used above it is given back as far as possible.",
 };
 

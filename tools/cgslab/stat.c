@@ -48,19 +48,34 @@ static void print_limit(const char *key, uint64_t value)
 		print_number(key, value);
 }
 
-static void print_events(const char *prefix, const uint64_t *events)
-{
-	static const char *const names[] = {
-		[MEMCG_EVENT_LOW] = "low",
-		[MEMCG_EVENT_HIGH] = "high",
-		[MEMCG_EVENT_MAX] = "max",
-		[MEMCG_EVENT_OOM] = "oom",
-		[MEMCG_EVENT_OOM_KILL] = "oom_kill",
-		[MEMCG_EVENT_OOM_GROUP_KILL] = "oom_group_kill",
-	};
+static const char *const event_names[] = {
+	[MEMCG_EVENT_LOW] = "low",
+	[MEMCG_EVENT_HIGH] = "high",
+	[MEMCG_EVENT_MAX] = "max",
+	[MEMCG_EVENT_OOM] = "oom",
+	[MEMCG_EVENT_OOM_KILL] = "oom_kill",
+	[MEMCG_EVENT_OOM_GROUP_KILL] = "oom_group_kill",
+	[MEMCG_EVENT_SWAP_HIGH] = "high",
+	[MEMCG_EVENT_SWAP_MAX] = "max",
+	[MEMCG_EVENT_SWAP_FAIL] = "fail",
+};
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		printf("%s.%s %" PRIu64 "\n", prefix, names[i], events[i]);
+static void print_events(const char *prefix, const uint64_t *events, int first, int end)
+{
+	for (int i = first; i < end; i++)
+		printf("%s.%s %" PRIu64 "\n", prefix, event_names[i], events[i]);
+}
+
+static void print_swap(const struct group *group)
+{
+	print_number("swap.current", group->swap);
+	print_number("swap.peak", group->swap_peak);
+	print_limit("swap.high", group->swap_high);
+	print_limit("swap.max", group->swap_max);
+	print_events("swap.events", group->events, MEMCG_EVENT_SWAP_HIGH, NR_MEMCG_EVENTS);
+	print_number("zswap.current", group->zswap);
+	print_limit("zswap.max", group->zswap_max);
+	print_number("zswapped", group->zswapped);
 }
 
 static void print_group(const struct group *group)
@@ -83,10 +98,11 @@ static void print_group(const struct group *group)
 	print_number("waste", group_waste(group));
 	if (group->objects > 0 || group->object_bytes <= 0)
 		print_number("nr_objects", not_negative(group->objects));
-	print_events("events", group->events);
-	print_events("events.local", group->events_local);
+	print_events("events", group->events, 0, MEMCG_EVENT_SWAP_HIGH);
+	print_events("events.local", group->events_local, 0, MEMCG_EVENT_SWAP_HIGH);
 	print_number("pressure.some", group->stall_some);
 	print_number("pressure.full", group->stall_full);
+	print_swap(group);
 }
 
 int stat_command(int argc, char **argv)
