@@ -67,24 +67,26 @@ static int text_group(struct mem_cgroup *memcg, void *arg)
 {
 	struct mem_cgroup_stat stat = {.size = sizeof(stat)};
 	struct out *out = arg;
-	char b[5][16];
+	char b[6][16];
 	int indent = (int)depth_below(memcg, process_memcg) * 2;
 
 	mem_cgroup_stat(memcg, &stat);
-	put(out, "%*s%-*s %9s %9s %9s %9" PRIu64 " %9s %9s %7" PRIu64 " %6" PRIu64 "\n", indent, "",
-	    max_t(int, 24 - indent, 1), mem_cgroup_name(memcg),
+	put(out, "%*s%-*s %9s %9s %9s %9" PRIu64 " %9s %9s %7" PRIu64 " %6" PRIu64 " %9s\n", indent,
+	    "", max_t(int, 24 - indent, 1), mem_cgroup_name(memcg),
 	    format_size(stat.current, b[0], sizeof(b[0])),
 	    format_size(mem_cgroup_peak(memcg), b[1], sizeof(b[1])),
 	    format_size(stat.object_bytes + stat.span_bytes, b[2], sizeof(b[2])), stat.objects,
-	    format_size(stat.slab_bytes, b[3], sizeof(b[3])), format_size(stat.waste_bytes, b[4], sizeof(b[4])),
-	    mem_cgroup_event(memcg, MEMCG_EVENT_MAX), mem_cgroup_event(memcg, MEMCG_EVENT_OOM));
+	    format_size(stat.slab_bytes, b[3], sizeof(b[3])),
+	    format_size(stat.waste_bytes, b[4], sizeof(b[4])),
+	    mem_cgroup_event(memcg, MEMCG_EVENT_MAX), mem_cgroup_event(memcg, MEMCG_EVENT_OOM),
+	    format_size(mem_cgroup_swap_usage(memcg), b[5], sizeof(b[5])));
 	return 0;
 }
 
 static void report_text(struct out *out)
 {
-	put(out, "%-24s %9s %9s %9s %9s %9s %9s %7s %6s\n", "GROUP", "CURRENT", "PEAK", "LIVE",
-	    "OBJECTS", "SLAB", "WASTE", "EV:MAX", "EV:OOM");
+	put(out, "%-24s %9s %9s %9s %9s %9s %9s %7s %6s %9s\n", "GROUP", "CURRENT", "PEAK", "LIVE",
+	    "OBJECTS", "SLAB", "WASTE", "EV:MAX", "EV:OOM", "SWAP");
 	mem_cgroup_walk(process_memcg, text_group, out);
 }
 
@@ -138,11 +140,14 @@ static int json_group(struct mem_cgroup *memcg, void *arg)
 	put(out,
 	    ",\"current\":%" PRIu64 ",\"peak\":%" PRIu64 ",\"live_bytes\":%" PRIu64
 	    ",\"objects\":%" PRIu64 ",\"span_bytes\":%" PRIu64 ",\"slab_bytes\":%" PRIu64
-	    ",\"waste_bytes\":%" PRIu64,
+	    ",\"waste_bytes\":%" PRIu64 ",\"swap\":%" PRIu64 ",\"swap_peak\":%" PRIu64,
 	    stat.current, mem_cgroup_peak(memcg), stat.object_bytes + stat.span_bytes, stat.objects,
-	    stat.span_bytes, stat.slab_bytes, stat.waste_bytes);
+	    stat.span_bytes, stat.slab_bytes, stat.waste_bytes, mem_cgroup_swap_usage(memcg),
+	    mem_cgroup_swap_peak(memcg));
 	if (mem_cgroup_high(memcg) != MEMCG_MAX)
 		put(out, ",\"high\":%" PRIu64, mem_cgroup_high(memcg));
+	if (mem_cgroup_swap_max(memcg) != MEMCG_MAX)
+		put(out, ",\"swap_max\":%" PRIu64, mem_cgroup_swap_max(memcg));
 	if (mem_cgroup_max(memcg) != MEMCG_MAX)
 		put(out, ",\"max\":%" PRIu64, mem_cgroup_max(memcg));
 	put(out,

@@ -38,11 +38,11 @@ names() {
     second
       ?[31mred
 END
-	# CURRENT, and sums over the subtree: LIVE, OBJECTS, SLAB, WASTE; events.
-	[ "$(awk '$1 == "/" { print $2, $4, $5, $6, $7, $8 }' "$tmp/ls")" = \
-		"400.0K 5.3K 10 52.0K 50.7K 0" ] || fail "other numbers: $(cat "$tmp/ls")"
-	[ "$(awk '$1 == "program" { print $2, $3, $4, $5, $8, $9 }' "$tmp/ls")" = \
-		"360.0K 364.0K 1.3K 9 7 7" ] || fail "other numbers: $(cat "$tmp/ls")"
+	# CURRENT, and sums over the subtree: LIVE, OBJECTS, SLAB, WASTE; events; SWAP.
+	[ "$(awk '$1 == "/" { print $2, $4, $5, $6, $7, $8, $10 }' "$tmp/ls")" = \
+		"400.0K 5.3K 10 52.0K 50.7K 0 0B" ] || fail "other numbers: $(cat "$tmp/ls")"
+	[ "$(awk '$1 == "program" { print $2, $3, $4, $5, $8, $9, $10 }' "$tmp/ls")" = \
+		"360.0K 364.0K 1.3K 9 7 7 120.0K" ] || fail "other numbers: $(cat "$tmp/ls")"
 }
 with tree names
 with growing names

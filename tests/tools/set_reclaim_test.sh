@@ -53,6 +53,11 @@ for limit in min:10M:10485760 low:20m:20971520 high:max:max max:1T:1099511627776
 	succeeds "$cgslab" set $pid /cacher/cache "memory.$file" "$size"
 	[ "$(shows "$file")" = "$bytes" ] || fail "$file is not $size: $(cat "$tmp/stat")"
 done
+for limit in swap.high:10M:10485760 swap.max:0:0 zswap.max:1T:1099511627776 swap.max:max:max; do
+	IFS=: read -r file size bytes <<< "$limit"
+	succeeds "$cgslab" set $pid /cacher/cache "memory.$file" "$size"
+	[ "$(shows "$file")" = "$bytes" ] || fail "$file is not $size: $(cat "$tmp/stat")"
+done
 work
 [ "$blocks" -eq 64 ] || fail "$blocks blocks without need"
 

@@ -26,7 +26,7 @@ static const struct argp argp = {
 	.parser = parse_key,
 	.args_doc = "PID",
 	.doc = "List the groups of a process that runs under cgslab.\v"
-	       "CURRENT, PEAK and the events are exact. The others are as of the last time that "
+	       "CURRENT, PEAK, SWAP and the events are exact. The others are as of the last time that "
 	       "each thread settled its stock of bytes.",
 };
 
@@ -43,15 +43,15 @@ static void print_group(const struct group *group)
 {
 	int indent = (int)group_depth(group) * 2;
 	int width = indent < NAME_WIDTH ? NAME_WIDTH - indent : 0;
-	char b[6][24];
+	char b[7][24];
 
-	printf("%*s%-*s %9s %9s %9s %9s %9s %9s %7" PRIu64 " %6" PRIu64 "\n", indent, "", width,
+	printf("%*s%-*s %9s %9s %9s %9s %9s %9s %7" PRIu64 " %6" PRIu64 " %9s\n", indent, "", width,
 	       group_name(group), format_size(group->current, b[0], sizeof(b[0])),
 	       format_size(group->peak, b[1], sizeof(b[1])),
 	       format_size(group_live(group), b[2], sizeof(b[2])), count(group, b[3], sizeof(b[3])),
 	       format_size(not_negative(group->slab_bytes), b[4], sizeof(b[4])),
 	       format_size(group_waste(group), b[5], sizeof(b[5])), group->events[MEMCG_EVENT_MAX],
-	       group->events[MEMCG_EVENT_OOM]);
+	       group->events[MEMCG_EVENT_OOM], format_size(group->swap, b[6], sizeof(b[6])));
 }
 
 int ls_command(int argc, char **argv)
@@ -65,8 +65,8 @@ int ls_command(int argc, char **argv)
 		error(EXIT_USAGE, 0, "a process id is missing");
 	process_counters_open(&counters, pid, COUNTERS_READ);
 	group = group_tree_read(&counters);
-	printf("%-24s %9s %9s %9s %9s %9s %9s %7s %6s\n", "GROUP", "CURRENT", "PEAK", "LIVE",
-	       "OBJECTS", "SLAB", "WASTE", "EV:MAX", "EV:OOM");
+	printf("%-24s %9s %9s %9s %9s %9s %9s %7s %6s %9s\n", "GROUP", "CURRENT", "PEAK", "LIVE",
+	       "OBJECTS", "SLAB", "WASTE", "EV:MAX", "EV:OOM", "SWAP");
 	for (; group; group = group_next(group))
 		print_group(group);
 	return finish_output();

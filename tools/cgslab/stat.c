@@ -49,14 +49,10 @@ static void print_limit(const char *key, uint64_t value)
 }
 
 static const char *const event_names[] = {
-	[MEMCG_EVENT_LOW] = "low",
-	[MEMCG_EVENT_HIGH] = "high",
-	[MEMCG_EVENT_MAX] = "max",
-	[MEMCG_EVENT_OOM] = "oom",
-	[MEMCG_EVENT_OOM_KILL] = "oom_kill",
-	[MEMCG_EVENT_OOM_GROUP_KILL] = "oom_group_kill",
-	[MEMCG_EVENT_SWAP_HIGH] = "high",
-	[MEMCG_EVENT_SWAP_MAX] = "max",
+	[MEMCG_EVENT_LOW] = "low",	     [MEMCG_EVENT_HIGH] = "high",
+	[MEMCG_EVENT_MAX] = "max",	     [MEMCG_EVENT_OOM] = "oom",
+	[MEMCG_EVENT_OOM_KILL] = "oom_kill", [MEMCG_EVENT_OOM_GROUP_KILL] = "oom_group_kill",
+	[MEMCG_EVENT_SWAP_HIGH] = "high",    [MEMCG_EVENT_SWAP_MAX] = "max",
 	[MEMCG_EVENT_SWAP_FAIL] = "fail",
 };
 
