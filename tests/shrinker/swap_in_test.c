@@ -32,6 +32,29 @@ static void end(void)
 	swapper_end();
 }
 
+static struct numbers on_the_way;
+
+static void look(void)
+{
+	swapper.at_read = NULL;
+	on_the_way = numbers_of(group);
+}
+
+/* While it is read it is charged for both. */
+Test(swap_in, on_its_way, .init = make, .fini = end)
+{
+	struct numbers before = numbers_of(group);
+
+	swapper.at_read = look;
+	cr_expect(swapper_is_whole(a, 1));
+	cr_expect_eq(on_the_way.of[TRANSIT], SPAN);
+	cr_expect_eq(on_the_way.of[CURRENT], before.of[CURRENT] + (int64_t)SPAN);
+	cr_expect_eq(on_the_way.of[SPANS], before.of[SPANS] + (int64_t)SPAN);
+	cr_expect_eq(on_the_way.of[SWAP], SPAN);
+	EXPECT_CHANGES(&on_the_way, {SWAP, -(int64_t)SPAN}, {TRANSIT, -(int64_t)SPAN},
+		       {PSWPIN, PAGES(SPAN)}, {FILE_BYTES, -(int64_t)SPAN});
+}
+
 /* At the limit the one takes the other's place. */
 Test(swap_in, at_the_limit, .init = make, .fini = end)
 {

@@ -120,10 +120,10 @@ Test(swap_lru, brought_in, .init = make, .fini = end)
 /* So is one that could not be written: another has its turn. */
 Test(swap_lru, put_back, .init = make, .fini = end)
 {
-	swapper_set_max(group, 0);
+	mem_cgroup_set_swap_max(group, 0);
 	swapper_reclaim(group, LENGTH);
 	cr_expect_eq(swapper_number(group, SWAP), 0);
-	swapper_set_max(group, -1);
+	mem_cgroup_set_swap_max(group, MEMCG_MAX);
 	cr_expect(swapper_reclaim(group, SPANS_MADE * LENGTH));
 }
 

@@ -5,8 +5,12 @@
 #include <pthread.h>
 #include <string.h>
 
+#include <cgslab/slab.h>
+
+#include "alloc/pages/page_run.h"
 #include "alloc/slab/span.h"
 #include "alloc/swap/swap_io.h"
+#include "shrinker/reclaim.h"
 #include "tests/shrinker/cg.h"
 #include "tests/shrinker/swapper.h"
 
@@ -188,6 +192,38 @@ Test(swap_out, of_a_child, .init = make, .fini = end)
 	cg_destroy(child);
 }
 
+/* For who allocates at the limit, however he does, unless it may not take time. */
+Test(swap_out, at_the_limit, .init = make, .fini = end)
+{
+	const gfp_t gfp[] = {GFP_KERNEL, GFP_NOFS};
+
+	mem_cgroup_set_max(group, SPAN + KIB(4));
+	set_active_memcg(group);
+	cr_expect_null(kmalloc(SPAN, GFP_NOWAIT));
+	for (size_t i = 0; i < sizeof(gfp) / sizeof(gfp[0]); i++) {
+		void *block = kmalloc(SPAN, gfp[i]);
+
+		cr_expect(block);
+		cr_expect(swapper_is_out(span));
+		kfree(block);
+		cr_expect(swapper_is_whole(span, 1));
+	}
+	set_active_memcg(NULL);
+	cr_expect_leq(mem_cgroup_peak(group), SPAN + KIB(4));
+}
+
+/* The machine gets the pages back, not only the group its charge. */
+Test(swap_out, for_the_machine, .init = make, .fini = end)
+{
+	struct page_run_stats before, after;
+
+	page_runs_stats(&before);
+	cr_expect_geq(reclaim_machine(PAGES(SPAN)), PAGES(SPAN));
+	page_runs_stats(&after);
+	cr_expect_leq(after.used + after.dirty + (size_t)PAGES(SPAN), before.used + before.dirty);
+	cr_expect(swapper_is_out(span));
+}
+
 /* What is on its way when swap is switched off has got there; nothing else follows. */
 Test(swap_out, switched_off, .init = make, .fini = end)
 {
@@ -223,18 +259,17 @@ Test(swap_out, swap_max, .init = make, .fini = end)
 {
 	struct span *other = swapper_span(group, SPAN, 2);
 	struct numbers before;
+	int64_t failed;
 
-	swapper_set_max(group, KIB(256));
+	mem_cgroup_set_swap_max(group, KIB(256));
 	cr_expect(swapper_reclaim(group, SPAN));
 	before = numbers_of(group);
 	cr_expect_eq(before.of[SWAP], SPAN);
 	cr_expect(!swapper_reclaim(group, SPAN));
-	before.of[SWAP_MAX_EVENTS] = before.of[SWAP_FAIL_EVENTS] = 0;
-	cr_expect_gt(numbers_of(group).of[SWAP_MAX_EVENTS], 0);
-	before.of[SWAP_MAX_EVENTS] = numbers_of(group).of[SWAP_MAX_EVENTS];
-	before.of[SWAP_FAIL_EVENTS] = before.of[SWAP_MAX_EVENTS];
-	EXPECT_NO_CHANGE(&before);
-	swapper_set_max(group, KIB(512));
+	failed = swapper_number(group, SWAP_FAIL_EVENTS);
+	cr_expect_gt(failed, 0);
+	EXPECT_CHANGES(&before, {SWAP_MAX_EVENTS, failed}, {SWAP_FAIL_EVENTS, failed});
+	mem_cgroup_set_swap_max(group, KIB(512));
 	cr_expect(swapper_reclaim(group, SPAN));
 	cr_expect(swapper_is_whole(span, 1));
 	cr_expect(swapper_is_whole(other, 2));
@@ -247,7 +282,7 @@ Test(swap_out, swap_max_above, .init = make, .fini = end)
 	struct mem_cgroup *child = cg_create(group, "child");
 	struct span *childs = swapper_span(child, SPAN, 2);
 
-	swapper_set_max(group, KIB(252));
+	mem_cgroup_set_swap_max(group, KIB(252));
 	cr_expect(!swapper_reclaim(child, SPAN));
 	cr_expect_gt(swapper_number(group, SWAP_MAX_EVENTS), 0);
 	cr_expect_eq(swapper_number(child, SWAP_MAX_EVENTS), 0);
@@ -255,6 +290,18 @@ Test(swap_out, swap_max_above, .init = make, .fini = end)
 	cr_expect(!swapper_is_out(childs));
 	span_put(childs);
 	cg_destroy(child);
+}
+
+/* Nothing of it is refused; who allocates is slowed down. */
+Test(swap_out, swap_high, .init = make, .fini = end)
+{
+	struct numbers before = numbers_of(group);
+
+	cg_write(group, "memory.swap.high", "4K");
+	cr_expect(swapper_reclaim(group, SPAN));
+	EXPECT_CHANGES(&before, {CURRENT, -(int64_t)SPAN}, {SPANS, -(int64_t)SPAN}, {SWAP, SPAN},
+		       {SWAP_PEAK, SPAN}, {PSWPOUT, PAGES(SPAN)}, {FILE_BYTES, SPAN});
+	cr_expect(swapper_is_whole(span, 1));
 }
 
 static void fails(int error)
@@ -371,6 +418,29 @@ Test(swap_out, nearly_one_word, .init = make, .fini = end)
 }
 
 /* ---- Somebody comes while it is written --------------------------------------------- */
+
+static struct numbers on_the_way;
+
+static void look(void)
+{
+	swapper.at_write = NULL;
+	on_the_way = numbers_of(group);
+}
+
+/* It is charged for both then, and counted as such. */
+Test(swap_out, on_its_way, .init = make, .fini = end)
+{
+	struct numbers before = numbers_of(group);
+
+	swapper.at_write = look;
+	cr_expect(swapper_reclaim(group, SPAN));
+	cr_expect_eq(on_the_way.of[TRANSIT], SPAN);
+	cr_expect_eq(on_the_way.of[CURRENT], before.of[CURRENT]);
+	cr_expect_eq(on_the_way.of[SPANS], before.of[SPANS]);
+	cr_expect_eq(on_the_way.of[SWAP], SPAN);
+	EXPECT_CHANGES(&on_the_way, {CURRENT, -(int64_t)SPAN}, {SPANS, -(int64_t)SPAN},
+		       {TRANSIT, -(int64_t)SPAN}, {PSWPOUT, PAGES(SPAN)}, {FILE_BYTES, SPAN});
+}
 
 static pthread_t thread;
 

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "accounting/memcg_more.h"
 #include "accounting/obj_stock.h"
 #include "alloc/slab/span.h"
 #include "alloc/swap/swap_area.h"
@@ -41,6 +40,8 @@ static ssize_t fake_pwrite(int fd, const void *data, size_t bytes, off_t offset)
 static ssize_t fake_pread(int fd, void *data, size_t bytes, off_t offset)
 {
 	__atomic_add_fetch(&swapper.reads, 1, __ATOMIC_RELAXED);
+	if (swapper.at_read)
+		swapper.at_read();
 	if (!swapper.read_error)
 		return real.pread(fd, data, piece(bytes), offset);
 	errno = swapper.read_error;
@@ -128,8 +129,15 @@ static const char *const names[NR_NUMBERS] = {
 	[SPANS] = "span bytes",
 	[SWAP] = "swap.current",
 	[SWAP_PEAK] = "swap.peak",
+	[ENTRIES] = "swap",
+	[TRANSIT] = "swap_transit",
+	[ZSWAP] = "zswap.current",
+	[ZSWAPPED] = "zswapped",
 	[PSWPIN] = "pswpin",
 	[PSWPOUT] = "pswpout",
+	[ZSWPIN] = "zswpin",
+	[ZSWPOUT] = "zswpout",
+	[ZSWPWB] = "zswpwb",
 	[MAX_EVENTS] = "events max",
 	[OOM_EVENTS] = "events oom",
 	[SWAP_HIGH_EVENTS] = "swap events high",
@@ -138,32 +146,27 @@ static const char *const names[NR_NUMBERS] = {
 	[FILE_BYTES] = "bytes in the file",
 };
 
-static int64_t pages(const struct counters_level *level, bool peak)
-{
-	return (peak ? level->peak : level->usage) << PAGE_SHIFT;
-}
-
-static int64_t moved(const struct mem_cgroup *memcg, enum memcg_swap_count count)
-{
-	const struct memcg_more *more = memcg_more_if_any(memcg);
-
-	return more ? (int64_t)more->swap_counts[count] : 0;
-}
-
 static void read_numbers(struct mem_cgroup *memcg, int64_t *of)
 {
 	struct mem_cgroup_stat stat = {.size = sizeof(stat)};
 	struct swap_area_stats file;
 
-	mem_cgroup_stat(memcg, &stat);
+	cr_assert_eq(mem_cgroup_stat(memcg, &stat), 0);
 	swap_area_stats(&file);
-	of[CURRENT] = pages(memcg->memory.level, false);
-	of[PEAK] = pages(memcg->memory.level, true);
+	of[CURRENT] = (int64_t)mem_cgroup_usage(memcg);
+	of[PEAK] = (int64_t)mem_cgroup_peak(memcg);
 	of[SPANS] = (int64_t)stat.span_bytes;
-	of[SWAP] = pages(memcg->swap.level, false);
-	of[SWAP_PEAK] = pages(memcg->swap.level, true);
-	of[PSWPIN] = moved(memcg, MEMCG_PSWPIN);
-	of[PSWPOUT] = moved(memcg, MEMCG_PSWPOUT);
+	of[SWAP] = (int64_t)mem_cgroup_swap_usage(memcg);
+	of[SWAP_PEAK] = (int64_t)mem_cgroup_swap_peak(memcg);
+	of[ENTRIES] = (int64_t)stat.swap_bytes;
+	of[TRANSIT] = (int64_t)stat.swap_transit;
+	of[ZSWAP] = (int64_t)stat.zswap_bytes;
+	of[ZSWAPPED] = (int64_t)stat.zswapped;
+	of[PSWPIN] = (int64_t)stat.pswpin;
+	of[PSWPOUT] = (int64_t)stat.pswpout;
+	of[ZSWPIN] = (int64_t)stat.zswpin;
+	of[ZSWPOUT] = (int64_t)stat.zswpout;
+	of[ZSWPWB] = (int64_t)stat.zswpwb;
 	of[MAX_EVENTS] = (int64_t)mem_cgroup_event(memcg, MEMCG_EVENT_MAX);
 	of[OOM_EVENTS] = (int64_t)mem_cgroup_event(memcg, MEMCG_EVENT_OOM);
 	of[SWAP_HIGH_EVENTS] = (int64_t)mem_cgroup_event(memcg, MEMCG_EVENT_SWAP_HIGH);
@@ -175,11 +178,6 @@ static void read_numbers(struct mem_cgroup *memcg, int64_t *of)
 int64_t swapper_number(struct mem_cgroup *memcg, enum number number)
 {
 	return numbers_of(memcg).of[number];
-}
-
-void swapper_set_max(struct mem_cgroup *memcg, int64_t bytes)
-{
-	memcg->swap.level->max = bytes < 0 ? COUNTERS_NO_LIMIT : bytes >> PAGE_SHIFT;
 }
 
 struct numbers numbers_of(struct mem_cgroup *memcg)
@@ -200,6 +198,7 @@ void expect_changes(const char *file, int line, const struct numbers *before,
 
 	for (size_t i = 0; i < n; i++)
 		expected[changes[i].number] = changes[i].by;
+	expected[ENTRIES] = expected[SWAP];
 	for (int i = 0; i < NR_NUMBERS; i++)
 		cr_expect_eq(after.of[i] - before->of[i], expected[i],
 			     "%s:%d: %s: from %" PRId64 " by %" PRId64 ", not by %" PRId64, file,

@@ -25,7 +25,8 @@ extern struct swapper {
 	int write_error, read_error; /* errno; 0: none */
 	size_t piece;		     /* no more at once; 0: all */
 	void (*at_write)(void);	     /* called before one */
-	unsigned int writes, reads;  /* so many so far */
+	void (*at_read)(void);
+	unsigned int writes, reads; /* so many so far */
 } swapper;
 
 /* A span of @memcg, filled from @seed; and whether it is so still. */
@@ -44,11 +45,18 @@ bool swapper_reclaim(struct mem_cgroup *memcg, size_t bytes);
 enum number {
 	CURRENT,
 	PEAK,
-	SPANS, /* of memory.stat */
+	SPANS, /* in memory */
 	SWAP,
 	SWAP_PEAK,
+	ENTRIES, /* what spans have there: changes as SWAP does */
+	TRANSIT,
+	ZSWAP,
+	ZSWAPPED,
 	PSWPIN,
 	PSWPOUT,
+	ZSWPIN,
+	ZSWPOUT,
+	ZSWPWB,
 	MAX_EVENTS,
 	OOM_EVENTS,
 	SWAP_HIGH_EVENTS,
@@ -73,9 +81,6 @@ struct numbers numbers_of(struct mem_cgroup *memcg);
 
 /* One of them. */
 int64_t swapper_number(struct mem_cgroup *memcg, enum number number);
-
-/* memory.swap.max; below 0: none. */
-void swapper_set_max(struct mem_cgroup *memcg, int64_t bytes);
 
 /*
  * Fails unless just these numbers have changed since, in this way:
