@@ -76,8 +76,8 @@ static void fork_prepare(void)
 {
 	rcu_take_in_thread();
 	call_rcu_before_fork(); /* waits for callbacks, which take our locks */
-	span_gate_close();	/* waits for those who do */
 	rcu_bp_before_fork();
+	span_gate_close(); /* now: who waits for that may be in a read section */
 	lock(&removal_lock);
 	if (fork_ops.prepare)
 		fork_ops.prepare();

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What a fork may not come in between. */
+/*
+ * What a fork may not come in between. It holds liburcu's locks when it waits for those who are
+ * within, so they must be known to liburcu already.
+ */
+#include "alloc/base/rcu.h"
 #include "alloc/slab/span.h"
 
 #define GATE_CLOSED 0x80000000u
@@ -13,6 +17,7 @@ void span_gate_enter(void)
 
 	if (depth++)
 		return;
+	rcu_take_in_thread();
 	for (;;) {
 		if (old & GATE_CLOSED) {
 			os_futex_wait(&gate, old);

@@ -8,6 +8,7 @@
 #include <cgslab/slab.h>
 
 #include "accounting/obj_stock.h"
+#include "alloc/base/rcu.h"
 #include "alloc/slab/span.h"
 #include "tests/slab/child.h"
 
@@ -143,6 +144,42 @@ Test(span_fork, waits_for_those_within, .init = make)
 	/* And it is open again. */
 	cr_assert_eq(span_isolate(span_slab(spans[0])), 0);
 	span_putback(span_slab(spans[0]));
+}
+
+static void *isolate_in_read_section(void *arg)
+{
+	rcu_read_lock();
+	cr_assert_eq(span_isolate(span_slab(arg)), 0);
+	span_putback(span_slab(arg));
+	rcu_read_unlock();
+	return NULL;
+}
+
+static void *wait_for_readers(void *arg)
+{
+	(void)arg;
+	synchronize_rcu();
+	return NULL;
+}
+
+/* Who waits for the fork may be waited for by others, and the fork not for those. */
+Test(span_fork, amid_a_grace_period, .init = make, .timeout = 20)
+{
+	pthread_t forks, reads, waits;
+	int status = -1;
+
+	span_gate_enter();
+	cr_assert_eq(pthread_create(&forks, NULL, fork_once, &status), 0);
+	os_sleep_us(20000);
+	cr_assert_eq(pthread_create(&reads, NULL, isolate_in_read_section, spans[0]), 0);
+	os_sleep_us(20000);
+	cr_assert_eq(pthread_create(&waits, NULL, wait_for_readers, NULL), 0);
+	os_sleep_us(20000);
+	span_gate_leave();
+	cr_assert_eq(pthread_join(forks, NULL), 0);
+	cr_assert_eq(pthread_join(reads, NULL), 0);
+	cr_assert_eq(pthread_join(waits, NULL), 0);
+	cr_expect_eq(status, 0);
 }
 
 static void *isolate_all(void *arg)
