@@ -7,6 +7,7 @@
  *   swap_out.c     one goes
  *   swap_in.c      one comes back, for who pins it
  *   swap_entry.c   where its content is meanwhile
+ *   zswap.c        compressed, in memory; and how that goes to the file
  */
 #ifndef SHRINKER_SWAP_H
 #define SHRINKER_SWAP_H
@@ -18,6 +19,7 @@ enum swap_where {
 	SWAP_NOWHERE, /* nothing is stored yet */
 	SWAP_FILLED,  /* nor need it be: it is one word all over */
 	SWAP_FILE,
+	SWAP_PACKED, /* compressed, in memory */
 };
 
 /*
@@ -29,6 +31,8 @@ struct swap_entry {
 	enum swap_where where;
 	uint64_t word;	       /* SWAP_FILLED */
 	struct swap_slot slot; /* SWAP_FILE */
+	void *packed;	       /* SWAP_PACKED: pages for ->length bytes */
+	size_t length;	       /* what is stored is compressed to that; 0: it is not */
 };
 
 /* ---- swap_entry.c: nothing is charged here ------------------------------------ */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the content of a span is while it is out: nowhere, if it is one word all over; else in the
- * file.
+ * Where the content of a span is while it is out: nowhere, if it is one word all over; else in
+ * memory, packed, or in the file.
  */
 #include <string.h>
 
 #include "alloc/base/meta.h"
-#include "shrinker/swap.h"
+#include "alloc/slab/span.h"
+#include "shrinker/zswap.h"
 
 struct swap_entry *swap_entry_alloc(void)
 {
@@ -43,6 +44,10 @@ int swap_entry_store(struct swap_entry *entry, const struct slab *span)
 		entry->where = SWAP_FILLED;
 		return 0;
 	}
+	if (!zswap_store(entry, span))
+		return 0;
+	if (span_is_wanted(span))
+		return -EAGAIN;
 	err = swap_slot_write(&entry->slot, span->start, bytes);
 	if (!err)
 		entry->where = SWAP_FILE;
@@ -51,6 +56,8 @@ int swap_entry_store(struct swap_entry *entry, const struct slab *span)
 
 int swap_entry_load(const struct swap_entry *entry, void *data, size_t bytes, bool zeroed)
 {
+	if (entry->length)
+		return zswap_load(entry, data, bytes);
 	if (entry->where == SWAP_FILE)
 		return swap_slot_read(&entry->slot, data, bytes);
 	if (entry->word || !zeroed)
@@ -62,5 +69,7 @@ void swap_entry_free(struct swap_entry *entry)
 {
 	if (entry->where == SWAP_FILE)
 		swap_slot_free(&entry->slot);
+	else if (entry->where == SWAP_PACKED)
+		zswap_free(entry);
 	meta_free(entry, sizeof(*entry));
 }

@@ -19,7 +19,7 @@
 #include "accounting/high.h"
 #include "accounting/swap.h"
 #include "alloc/slab/span.h"
-#include "shrinker/swap.h"
+#include "shrinker/zswap.h"
 
 /* Whether the span is BUSY for us, out, and @objcg's still. */
 static bool isolate_out(struct slab *span, const struct obj_cgroup *objcg)
@@ -90,10 +90,10 @@ static int load(struct slab *span)
 	return err;
 }
 
-static void count_read(struct obj_cgroup *objcg, size_t npages)
+static void count_read(struct obj_cgroup *objcg, enum memcg_swap_count what, size_t npages)
 {
 	rcu_read_lock();
-	memcg_count_swap(obj_cgroup_memcg(objcg), MEMCG_PSWPIN, (int64_t)npages);
+	memcg_count_swap(obj_cgroup_memcg(objcg), what, (int64_t)npages);
 	rcu_read_unlock();
 }
 
@@ -104,12 +104,15 @@ static struct swap_entry *commit(struct slab *span)
 	struct swap_entry *entry = span->swap;
 
 	if (entry->where == SWAP_FILE)
-		count_read(objcg, span_pages(span));
+		count_read(objcg, MEMCG_PSWPIN, span_pages(span));
+	else if (entry->where == SWAP_PACKED)
+		count_read(objcg, MEMCG_ZSWPIN, span_pages(span));
 	span_run_map(span);
 	lock(objcg_lock(objcg));
 	span_clear(span, SPAN_OUT);
 	span->swap = NULL;
 	__obj_cgroup_uncharge_swap(objcg, (int64_t)slab_bytes(span));
+	span_uncharge_packed(span);
 	unlock(objcg_lock(objcg));
 	return entry;
 }
@@ -125,6 +128,8 @@ static int bring_in(struct slab *span)
 		span_putback(span);
 		return err;
 	}
+	if (span->packed)
+		zswap_lru_del(span);
 	entry = commit(span);
 	span_pin_busy(span);
 	swap_lru_add(span);

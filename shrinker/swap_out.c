@@ -19,7 +19,7 @@
 #include <errno.h>
 
 #include "alloc/slab/span.h"
-#include "shrinker/swap.h"
+#include "shrinker/zswap.h"
 
 static bool charge_swap(struct slab *span, struct swap_entry *entry, struct page_counter **fail)
 {
@@ -34,13 +34,16 @@ static bool charge_swap(struct slab *span, struct swap_entry *entry, struct page
 	return charged;
 }
 
-static void uncharge_swap(struct slab *span)
+static void uncharge_swap(struct slab *span, const struct swap_entry *entry)
 {
+	int64_t packed = (int64_t)zswap_pages(entry) << PAGE_SHIFT;
 	struct obj_cgroup *objcg = span->objcg;
 
 	lock(objcg_lock(objcg));
 	span->swap = NULL;
 	__obj_cgroup_uncharge_swap(objcg, (int64_t)slab_bytes(span));
+	if (packed)
+		__obj_cgroup_uncharge_zswap(objcg, packed, (int64_t)slab_bytes(span));
 	unlock(objcg_lock(objcg));
 }
 
@@ -52,15 +55,17 @@ static int store(struct slab *span, struct swap_entry *entry)
 	return err || !span_is_wanted(span) ? err : -EAGAIN;
 }
 
-/* From now on it is the entry that is charged. */
-static void commit(struct slab *span)
+/* From now on it is the entry that is charged, and of memory what is packed. */
+static void commit(struct slab *span, const struct swap_entry *entry)
 {
+	int64_t bytes = (int64_t)slab_bytes(span);
 	struct obj_cgroup *objcg = span->objcg;
 
 	lock(objcg_lock(objcg));
 	span_set(span, SPAN_OUT);
 	span_clear(span, SPAN_CHARGED);
-	__obj_cgroup_uncharge_span(objcg, (int64_t)slab_bytes(span));
+	WRITE_ONCE(span->packed, zswap_pages(entry));
+	__obj_cgroup_uncharge_span(objcg, bytes - span_memory_bytes(span));
 	unlock(objcg_lock(objcg));
 }
 
@@ -75,15 +80,19 @@ static int try_swap_out(struct slab *span, struct swap_entry *entry, struct mem_
 	}
 	err = store(span, entry);
 	if (err) {
-		uncharge_swap(span);
+		uncharge_swap(span, entry);
 		if (err != -EAGAIN)
 			memcg_swap_failed(memcg);
 		return err;
 	}
-	commit(span);
+	commit(span, entry);
 	if (entry->where == SWAP_FILE)
 		memcg_count_swap(memcg, MEMCG_PSWPOUT, (int64_t)span_pages(span));
+	else if (entry->where == SWAP_PACKED)
+		memcg_count_swap(memcg, MEMCG_ZSWPOUT, (int64_t)span_pages(span));
 	span_run_put(span);
+	if (span->packed)
+		zswap_lru_add(span);
 	return 0;
 }
 

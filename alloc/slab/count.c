@@ -32,7 +32,7 @@ static __racy_fn void count_span(const struct slab *span, struct obj_cgroup *obj
 
 	if (!objcg)
 		return;
-	objcg->counted_span += resident ? bytes : 0;
+	objcg->counted_span += span_memory_bytes(span);
 	objcg->counted_swap += swapped ? bytes : 0;
 	objcg->counted_transit += resident && swapped ? bytes : 0;
 }

@@ -53,8 +53,11 @@ static void kill_span(struct slab *span, void *arg)
 {
 	struct bill *bill = arg;
 
-	if (span_is_charged(span))
-		bill->killed.span_bytes += (int64_t)slab_bytes(span);
+	bill->killed.span_bytes += span_memory_bytes(span);
+	if (span->packed) {
+		bill->killed.zswap_bytes += (int64_t)span->packed << PAGE_SHIFT;
+		bill->killed.zswapped_bytes += (int64_t)slab_bytes(span);
+	}
 	if (span_is_charged_to_swap(span))
 		bill->killed.swap_bytes += (int64_t)slab_bytes(span);
 	doom_slab(bill->doomed, span);

@@ -351,7 +351,7 @@ struct slab *span_create(struct obj_stock *stock, gfp_t gfp, size_t npages, size
 	span->moved = false;
 	span->moved_at = 0;
 	span->cache = &kmalloc_caches[0]; /* never NULL, for who looks in passing */
-	span->nr = 1;
+	span->packed = 0;
 	span->capacity = (uint32_t)npages;
 	span_init_held(span, stock);
 	span->start = page_run_alloc(npages, align, zeroed);

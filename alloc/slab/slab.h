@@ -111,7 +111,10 @@ struct slab {
 		};
 		struct list_head lru; /* of a span that may be swapped out; its list's lock */
 	};
-	uint32_t nr;	 /* const: objects; 1 for a span */
+	union {
+		uint32_t nr;	 /* const: objects */
+		uint32_t packed; /* a span's that is out: see span_memory_bytes() */
+	};
 	uint32_t grains; /* const; a span's changes with its user's realloc() */
 	char *start;	 /* const */
 	union {

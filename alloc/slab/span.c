@@ -100,6 +100,17 @@ void spans_fork_child(void)
 	forked = true;
 }
 
+void span_uncharge_packed(struct slab *span)
+{
+	int64_t bytes = (int64_t)span->packed << PAGE_SHIFT;
+
+	if (!bytes)
+		return;
+	WRITE_ONCE(span->packed, 0);
+	__obj_cgroup_uncharge_span(span->objcg, bytes);
+	__obj_cgroup_uncharge_zswap(span->objcg, bytes, (int64_t)slab_bytes(span));
+}
+
 /* The end of one that is out: its room was charged as long as it had it. */
 static void release_swap(struct slab *span)
 {
@@ -111,6 +122,7 @@ static void release_swap(struct slab *span)
 	lock(objcg_lock(objcg));
 	span->swap = NULL;
 	__obj_cgroup_uncharge_swap(objcg, (int64_t)slab_bytes(span));
+	span_uncharge_packed(span);
 	unlock(objcg_lock(objcg));
 	span_ops.drop_swap(entry, 0);
 }

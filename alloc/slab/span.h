@@ -105,6 +105,17 @@ __racy_fn static inline bool span_is_charged_to_swap(const struct slab *span)
 	return span_is_counted(span) && READ_ONCE(span->swap);
 }
 
+/*
+ * What is charged to the memory of ->objcg: all of it while it is in memory; of one that is
+ * out, ->packed pages, which its entry has, compressed. objcg_lock().
+ */
+__racy_fn static inline int64_t span_memory_bytes(const struct slab *span)
+{
+	int64_t bytes = span_is_charged(span) ? (int64_t)slab_bytes(span) : 0;
+
+	return bytes + ((int64_t)READ_ONCE(span->packed) << PAGE_SHIFT);
+}
+
 /* Bits that the caller's isolation lets it change; acquire and release. */
 static inline void span_set(struct slab *span, uint32_t bits)
 {
@@ -271,6 +282,9 @@ void span_run_put(struct slab *span);
 size_t spans_compact(uint32_t most);
 
 /* ---- Swap ----------------------------------------------------------------- */
+
+/* ->packed becomes 0, and is uncharged: the content is elsewhere, or of no use. objcg_lock(). */
+void span_uncharge_packed(struct slab *span);
 
 /* drop_swap(): the span's group was killed; and what is stored is to be written over. */
 #define SPAN_DROP_KILLED 1u
