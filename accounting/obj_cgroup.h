@@ -58,21 +58,24 @@ struct obj_cgroup {
 	/* Its objcg_lock(): */
 	struct list_head stocks;   /* by ->list; no references, either way */
 	uint32_t nr_stocks;	   /* also read bare, as an estimate */
+	bool holds_spans;	   /* slab_table_lock: see ->spans */
 	int64_t published_objects; /* what memcg's record has of us */
 	int64_t published_bytes;
 	int64_t published_spans;
 	int64_t slab_bytes;
 	struct hlist_head slabs; /* without an owner; by ->node */
 
-	/* slab_table_lock: */
-	struct hlist_head spans; /* by ->node */
-	bool holds_spans;	 /* they have a reference; see slab_hold_spans() */
+	/* slab_table_lock: by ->node; ->holds_spans: they have a reference, see slab_hold_spans()
+	 */
+	struct hlist_head spans;
 
 	union {
 		struct list_head list; /* memcg->objcg_list, once reparented; no reference */
 		struct rcu_head rcu;   /* released */
 	};
 };
+
+_Static_assert(sizeof(struct obj_cgroup) <= 3 * CACHELINE, "every group has one");
 
 struct lock *objcg_lock(const struct obj_cgroup *objcg);
 
