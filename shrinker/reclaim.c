@@ -4,6 +4,7 @@
 #include "accounting/control.h"
 #include "accounting/memalloc.h"
 #include "accounting/reclaim_ops.h"
+#include "alloc/pages/page_huge.h"
 #include "alloc/pages/page_run.h"
 #include "alloc/slab/heap.h"
 #include "alloc/slab/span.h"
@@ -204,6 +205,15 @@ static bool walk_all_priorities(struct reclaim *reclaim)
 	return reclaim->freed;
 }
 
+/* What is left in huge pages that are almost free moves together, so that they go whole. */
+static void compact(struct reclaim *reclaim)
+{
+	int64_t missing = reclaim->goal - gained(reclaim);
+
+	if (reclaim->machine && missing > 0)
+		spans_compact((size_t)missing / HUGE_PAGES + 1);
+}
+
 /* In callback context. */
 static void run(struct reclaim *reclaim)
 {
@@ -236,6 +246,7 @@ static int64_t run_in_callbacks(struct reclaim *reclaim)
 	run(reclaim);
 	wants_spare_pages = false;
 	task_end_callbacks(&scope);
+	compact(reclaim);
 	pages = gained(reclaim);
 	return pages > 0 ? pages : reclaim->freed;
 }

@@ -279,7 +279,7 @@ void span_run_put(struct slab *span);
  * Moves spans until @most huge pages are free that were not; as span_compact(). No lock is
  * held. In a callback of a shrinker nothing happens.
  */
-size_t spans_compact(uint32_t most);
+size_t spans_compact(size_t most);
 
 /* ---- Swap ----------------------------------------------------------------- */
 

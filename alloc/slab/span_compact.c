@@ -149,6 +149,14 @@ static __racy_fn bool may_move(const struct slab *span, const char *start)
 	       bytes_of(span) <= HUGE_SIZE && !span_is_out(span) && !span_is_pinned(span);
 }
 
+/* A slab of objects, or a block. */
+static bool is_fixed(const struct slab *slab)
+{
+	uint8_t kind = load_acquire(&slab->kind);
+
+	return kind == SLAB_OBJECTS || kind == SLAB_SPAN;
+}
+
 static bool add_move(struct plan *plan, char *from, size_t bytes)
 {
 	if (plan->nr == MOST_SPANS)
@@ -170,6 +178,8 @@ static bool find_spans(struct plan *plan, size_t used)
 		size_t bytes = bytes_of(span);
 		char *end = addr + bytes;
 
+		if (addr >= plan->start && is_fixed(span))
+			return false;
 		if (!may_move(span, addr) || end <= plan->start)
 			continue;
 		if (!add_move(plan, addr, bytes))
@@ -249,9 +259,10 @@ static bool empty_huge(const struct page_huge_map *map, uint32_t huge, uint32_t 
 
 /* ---- All --------------------------------------------------------------------- */
 
-static size_t compact(struct page_huge_map *map, uint32_t most)
+static size_t compact(struct page_huge_map *map, size_t most)
 {
-	uint32_t too_long = HUGE_PAGES + 1, done = 0;
+	uint32_t too_long = HUGE_PAGES + 1;
+	size_t done = 0;
 
 	page_runs_count_huge(map);
 	/* Page 0 of the first one is nobody's. */
@@ -260,7 +271,7 @@ static size_t compact(struct page_huge_map *map, uint32_t most)
 	return page_runs_purge_huge(map) * HUGE_SIZE;
 }
 
-size_t spans_compact(uint32_t most)
+size_t spans_compact(size_t most)
 {
 	struct page_huge_map map = {.nr = page_runs_huge()};
 	size_t size, bytes;
@@ -277,5 +288,5 @@ size_t spans_compact(uint32_t most)
 
 size_t span_compact(void)
 {
-	return spans_compact(UINT32_MAX);
+	return spans_compact(SIZE_MAX);
 }

@@ -2,8 +2,10 @@
 #include "shrinker/reclaim.h"
 
 #include <cgslab/slab.h>
+#include <cgslab/span.h>
 #include <criterion/criterion.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "accounting/memalloc.h"
 #include "accounting/obj_stock.h"
@@ -270,4 +272,50 @@ Test(reclaim, for_a_group_leaves_what_is_spare, .init = begin, .fini = end)
 	try_to_free_mem_cgroup_pages(mem_cgroup_root(), 10000, GFP_KERNEL);
 	page_runs_stats(&after);
 	cr_expect_lt(after.dirty, stats.dirty / 2);
+}
+
+/* ---- Compaction ------------------------------------------------------------- */
+
+#define SPANS 32
+
+static size_t highest(struct span **spans)
+{
+	size_t top = 0;
+
+	for (int i = 0; i < SPANS; i += 4) {
+		size_t start = (size_t)span_pin(spans[i]);
+
+		span_unpin(spans[i]);
+		if (start > top)
+			top = start;
+	}
+	return top;
+}
+
+/* What cannot be freed may be moved, if more is wanted than what shrinkers give. */
+Test(reclaim, for_the_machine_compacts, .init = begin, .fini = end)
+{
+	struct span *spans[SPANS];
+	size_t top;
+
+	for (int i = 0; i < SPANS; i++) {
+		spans[i] = span_alloc(MB(1) / 2, GFP_KERNEL);
+		memset(span_pin(spans[i]), i, MB(1) / 2);
+		span_unpin(spans[i]);
+	}
+	for (int i = 0; i < SPANS; i++)
+		if (i % 4)
+			span_put(spans[i]);
+	top = highest(spans);
+	cr_expect_gt(reclaim_machine(1), 0);
+	cr_expect_eq(highest(spans), top, "there was no need");
+	reclaim_machine(100000);
+	cr_expect_lt(highest(spans), top - MB(4));
+	for (int i = 0; i < SPANS; i += 4) {
+		const char *data = span_pin(spans[i]);
+
+		cr_expect(data[0] == i && !memcmp(data, data + 1, MB(1) / 2 - 1));
+		span_unpin(spans[i]);
+		span_put(spans[i]);
+	}
 }
