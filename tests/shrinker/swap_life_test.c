@@ -135,6 +135,30 @@ Test(swap_life, no_kill_meanwhile, .init = make, .fini = end)
 	cg_destroy(group);
 }
 
+/* ---- Transfer ------------------------------------------------------------------------- */
+
+Test(swap_life, transfer, .init = make, .fini = end)
+{
+	struct mem_cgroup *to = cg_create(top, "to");
+	struct numbers above = numbers_of(top), before = numbers_of(group), there = numbers_of(to);
+
+	cr_expect_eq(span_transfer(span, to), 0);
+	cr_expect(swapper_is_out(span));
+	EXPECT_NO_CHANGE(&above);
+	EXPECT_CHANGES(&before, {SWAP, -(int64_t)SPAN});
+	EXPECT_CHANGES(&there, {SWAP, SPAN}, {SWAP_PEAK, SPAN});
+	cr_expect(swapper_is_whole(span, 1));
+	EXPECT_CHANGES(&there, {SWAP_PEAK, SPAN}, {CURRENT, SPAN}, {SPANS, SPAN}, {PEAK, SPAN},
+		       {PSWPIN, PAGES(SPAN)}, {FILE_BYTES, -(int64_t)SPAN});
+	/* It is on the other list. */
+	cr_expect(swapper_reclaim(to, SPAN));
+	cr_expect(swapper_is_out(span));
+	span_put(span);
+	span_put(other);
+	cg_destroy(group);
+	cg_destroy(to);
+}
+
 /* ---- fork ------------------------------------------------------------------------------ */
 
 /* What was out is out there as well, and each has its own from then on. */
