@@ -277,6 +277,15 @@ void __obj_cgroup_uncharge_killed(struct obj_cgroup *objcg, const struct obj_cgr
 	obj_cgroup_return_bytes(objcg, killed->object_bytes);
 }
 
+void __obj_cgroup_uncharge_lost(struct obj_cgroup *objcg, int64_t bytes, int64_t span_bytes)
+{
+	if (!bytes && !span_bytes)
+		return;
+	account_span(objcg, -span_bytes);
+	account_bytes(objcg, span_bytes - bytes);
+	obj_cgroup_return_bytes(objcg, bytes);
+}
+
 static void move_records(struct obj_cgroup *objcg, struct mem_cgroup *from, struct mem_cgroup *to)
 {
 	struct counters_record *old = from->memory.record;

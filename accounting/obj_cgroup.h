@@ -51,7 +51,7 @@ struct obj_cgroup {
 
 	/* cgroup_lock, for the time of a count: what the slabs really hold. */
 	int64_t counted_bytes, counted_objects, counted_slab, counted_span;
-	int64_t counted_lost;
+	int64_t counted_lost, counted_lost_span;
 	int64_t counted_swap;	 /* of spans with room in swap */
 	int64_t counted_transit; /* of those that are charged to memory, too */
 
@@ -139,6 +139,12 @@ struct obj_cgroup_killed {
 
 /* objcg_lock(). */
 void __obj_cgroup_uncharge_killed(struct obj_cgroup *objcg, const struct obj_cgroup_killed *killed);
+
+/*
+ * What lost threads had in their hands when the process was forked, @span_bytes of it in
+ * spans. Nobody else has the books: the stocks are frozen, or there are no others.
+ */
+void __obj_cgroup_uncharge_lost(struct obj_cgroup *objcg, int64_t bytes, int64_t span_bytes);
 
 /*
  * obj_cgroup_charge() by a thread that has no stock, and the way back of bytes

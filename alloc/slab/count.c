@@ -144,13 +144,13 @@ static void find_lost(struct obj_cgroup *objcg, void *arg)
 	off = totals.live - objcg->counted_bytes - objcg->counted_span - totals.manual;
 	*same &= off == objcg->counted_lost;
 	objcg->counted_lost = off;
+	objcg->counted_lost_span = totals.span - objcg->counted_span;
 }
 
 static void settle_lost(struct obj_cgroup *objcg, void *arg)
 {
 	(void)arg;
-	atomic_sub(&objcg->live_base, objcg->counted_lost);
-	obj_cgroup_return_bytes(objcg, objcg->counted_lost);
+	__obj_cgroup_uncharge_lost(objcg, objcg->counted_lost, objcg->counted_lost_span);
 	objcg->counted_lost = 0;
 }
 

@@ -9,6 +9,7 @@
 
 #include "accounting/obj_stock.h"
 #include "alloc/base/rcu.h"
+#include "alloc/slab/heap.h"
 #include "alloc/slab/span.h"
 #include "tests/slab/child.h"
 
@@ -222,4 +223,162 @@ Test(span_fork, nobody_has_one, .init = make)
 	for (int i = 0; i < 2; i++)
 		cr_assert_eq(pthread_join(threads[i], NULL), 0);
 	isolate_each();
+}
+
+/* ---- Spans that a fork cuts in two -------------------------------------------------- */
+
+/* A thread in a group of its own is at @cut as the process forks; then at @mend. */
+struct half {
+	struct slab *(*cut)(struct heap *heap);
+	void (*mend)(struct heap *heap, struct slab *span);
+};
+
+static struct mem_cgroup *other;
+
+static void *stop_halfway(void *arg)
+{
+	struct half *half = arg;
+	struct slab *span;
+
+	set_active_memcg(other);
+	kfree(kmalloc(100, GFP_KERNEL));
+	span = half->cut(current_heap);
+	store_release(&step, 1);
+	wait_for(2);
+	half->mend(current_heap, span);
+	set_active_memcg(NULL);
+	return NULL;
+}
+
+static void expect_no_span(void)
+{
+	const struct counters_record *record = other->memory.record;
+
+	child_verify();
+	CHILD_CHECK(record->span_bytes == 0);
+	CHILD_CHECK(record->object_bytes == 0);
+	CHILD_CHECK(mem_cgroup_kill(other, MEMCG_KILL_WIPE) == 0);
+	CHILD_CHECK(mem_cgroup_usage(other) == 0);
+	mem_cgroup_put(other);
+	CHILD_CHECK(mem_cgroup_nr_dying_descendants(mem_cgroup_root()) == 0);
+	child_verify();
+}
+
+static void expect_settled(struct half *half)
+{
+	pthread_t thread;
+
+	other = mem_cgroup_create(NULL, "other");
+	cr_assert_not_null(other);
+	cr_assert_eq(pthread_create(&thread, NULL, stop_halfway, half), 0);
+	wait_for(1);
+	cr_expect_eq(child_run(fork, expect_no_span), 0);
+	store_release(&step, 2);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	cr_expect_eq(mem_cgroup_verify(mem_cgroup_root(), NULL), 0);
+	cr_expect_eq(other->memory.record->span_bytes, 0);
+}
+
+static struct slab *only_charge(struct heap *heap)
+{
+	cr_expect_eq(obj_stock_charge_span(&heap->stock, GFP_KERNEL, BYTES), 0);
+	return NULL;
+}
+
+static void uncharge(struct heap *heap, struct slab *span)
+{
+	(void)span;
+	if (obj_stock_credit_span(&heap->stock, BYTES))
+		obj_stock_flush_span(&heap->stock, BYTES);
+}
+
+Test(span_fork, charged_but_not_made, .init = make)
+{
+	expect_settled(&(struct half){only_charge, uncharge});
+}
+
+static struct slab *make_unseen(struct heap *heap)
+{
+	bool zeroed;
+	struct slab *span = span_create(&heap->stock, GFP_KERNEL, BYTES >> PAGE_SHIFT, 0, &zeroed);
+
+	WRITE_ONCE(span->kind, SLAB_NONE);
+	return span;
+}
+
+static void free_unseen(struct heap *heap, struct slab *span)
+{
+	(void)heap;
+	WRITE_ONCE(span->kind, SLAB_SPAN);
+	kfree(span->start);
+}
+
+/* It is on the list of its group, and counts for nothing. */
+Test(span_fork, made_but_not_seen, .init = make)
+{
+	expect_settled(&(struct half){make_unseen, free_unseen});
+}
+
+static struct slab *make_without_run(struct heap *heap)
+{
+	struct slab *span = make_unseen(heap);
+
+	uncharge(heap, NULL);
+	page_map_set(span->start, PAGE_SIZE, 0);
+	span->unpinned = (uint64_t)(uintptr_t)span->start;
+	span->start = NULL;
+	return span;
+}
+
+static void free_with_run(struct heap *heap, struct slab *span)
+{
+	span->start = (char *)(uintptr_t)span->unpinned;
+	span_run_map(span);
+	cr_expect_eq(obj_stock_charge_span(&heap->stock, GFP_KERNEL, BYTES), 0);
+	free_unseen(heap, span);
+}
+
+Test(span_fork, without_memory_yet, .init = make)
+{
+	expect_settled(&(struct half){make_without_run, free_with_run});
+}
+
+static struct slab *uncharge_and_stop(struct heap *heap)
+{
+	struct slab *span = make_unseen(heap);
+
+	uncharge(heap, NULL);
+	WRITE_ONCE(span->kind, SLAB_SPAN_GONE);
+	return span;
+}
+
+static void free_gone(struct heap *heap, struct slab *span)
+{
+	(void)heap;
+	span_give_back(span);
+}
+
+Test(span_fork, uncharged_but_not_given_back, .init = make)
+{
+	expect_settled(&(struct half){uncharge_and_stop, free_gone});
+}
+
+static struct slab *take_back_half(struct heap *heap)
+{
+	struct slab *span = make_unseen(heap);
+
+	WRITE_ONCE(span->kind, SLAB_SPAN_GONE);
+	return span;
+}
+
+static void free_half(struct heap *heap, struct slab *span)
+{
+	uncharge(heap, NULL);
+	free_gone(heap, span);
+}
+
+/* Not counted any more, and still charged: nobody will uncharge it. */
+Test(span_fork, gone_but_not_uncharged, .init = make)
+{
+	expect_settled(&(struct half){take_back_half, free_half});
 }
