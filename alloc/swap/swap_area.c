@@ -93,14 +93,20 @@ static void close_unlock(struct swap_file *file)
 	meta_free(file, sizeof(*file));
 }
 
-static bool is_needed(const struct swap_file *file)
+/* By more than so many users. */
+static bool is_needed(const struct swap_file *file, uint32_t users)
 {
-	return file->users || !list_empty(&file->slots);
+	return file->users > users || !list_empty(&file->slots) || swap_spare_keeps(file);
+}
+
+bool swap_file_gives(const struct swap_file *file)
+{
+	return !file->shared && !file->lost && is_needed(file, 1);
 }
 
 void swap_file_unlock(struct swap_file *file)
 {
-	if (is_needed(file))
+	if (is_needed(file, 0))
 		unlock(&swap_lock);
 	else
 		close_unlock(file);
@@ -158,11 +164,13 @@ static int try_dir(struct swap_dir *dir, const char *path)
 int swap_area_set(const char *directory, uint64_t max_bytes)
 {
 	struct swap_dir dir = {.fd = -1};
+	struct swap_file *old;
 	int saved_errno = errno;
 	int ret = directory ? try_dir(&dir, directory) : 0;
 
 	if (!ret) {
 		swap_area_lock();
+		old = swap_area.in_use;
 		ret = make_owned();
 		if (!ret) {
 			swap_dir_close(&swap_area.dir);
@@ -171,7 +179,10 @@ int swap_area_set(const char *directory, uint64_t max_bytes)
 			swap_area.max = max_bytes;
 			swap_area.in_use = NULL;
 		}
-		unlock(&swap_lock);
+		if (old)
+			swap_file_unlock(old);
+		else
+			unlock(&swap_lock);
 		if (ret)
 			swap_dir_close(&dir);
 	}
@@ -208,7 +219,7 @@ static struct swap_file *first_not_needed(void)
 	struct swap_file *file;
 
 	list_for_each_entry (file, &swap_area.files, list)
-		if (!is_needed(file))
+		if (!is_needed(file, 0))
 			return file;
 	return NULL;
 }
@@ -220,15 +231,24 @@ static void share(struct swap_file *file)
 	swap_spare_sub(file, file->spare);
 }
 
-/* What was out before the fork is in files that nobody changes any more. */
-void swap_fork_parent(void)
+/* What was out before the fork is in files that nobody changes any more. swap_lock is dropped. */
+static void share_all(void)
 {
 	struct swap_file *file;
 
 	list_for_each_entry (file, &swap_area.files, list)
 		share(file);
 	swap_area.in_use = NULL;
+	while ((file = first_not_needed())) {
+		close_unlock(file);
+		lock(&swap_lock);
+	}
 	unlock(&swap_lock);
+}
+
+void swap_fork_parent(void)
+{
+	share_all();
 }
 
 /*
@@ -240,18 +260,11 @@ void swap_fork_child(void)
 {
 	struct swap_file *file;
 
-	list_for_each_entry (file, &swap_area.files, list) {
+	list_for_each_entry (file, &swap_area.files, list)
 		file->users = 0;
-		share(file);
-	}
-	swap_area.in_use = NULL;
 	swap_area.moving = NULL;
 	swap_area.tidying = false;
 	if (swap_area.owned)
 		*swap_area.owned = 1;
-	while ((file = first_not_needed())) {
-		close_unlock(file);
-		lock(&swap_lock);
-	}
-	unlock(&swap_lock);
+	share_all();
 }

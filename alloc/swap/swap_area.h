@@ -19,8 +19,9 @@ bool swap_area_is_set(void);
 
 /*
  * Freed room keeps its blocks for a while, as the next to be written: giving them back
- * costs more than a read from the page cache. A few megabytes; more, if
- * swap_decay_comes says that somebody will call swap_area_decay() again and again.
+ * costs more than a read from the page cache. A few megabytes; more, and a whole file
+ * without a slot, if swap_decay_comes says that somebody will call swap_area_decay() again
+ * and again.
  */
 
 /* Gives the blocks of all spare room back. False: there was none. */

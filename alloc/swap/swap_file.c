@@ -49,11 +49,6 @@ int swap_place_take_unlock(struct swap_place *place, uint64_t bytes, uint64_t ma
 	return ret;
 }
 
-bool swap_file_gives(const struct swap_file *file)
-{
-	return !file->shared && !file->lost && !(list_empty(&file->slots) && file->users == 1);
-}
-
 uint64_t swap_file_punch(struct swap_file *file, uint64_t offset, uint64_t bytes, uint64_t held)
 {
 	if (swap_file_is_there(file) && !swap_io_punch(file->fd, offset, bytes))
@@ -66,7 +61,7 @@ static bool give_spare(const struct swap_place *place)
 {
 	struct swap_file *file = place->file;
 
-	if (file != swap_area.in_use || !swap_spare_may_add(place->held) ||
+	if (!swap_spare_may_add(file, place->held) ||
 	    !swap_room_give(&file->rooms, place->offset, place->bytes, place->held, true))
 		return false;
 	swap_spare_add(file, place->held);
@@ -80,7 +75,7 @@ void swap_place_give(const struct swap_place *place, bool spare)
 	uint64_t held;
 
 	lock(&swap_lock);
-	if (swap_file_gives(file) && !(spare && give_spare(place))) {
+	if (!(spare && give_spare(place)) && swap_file_gives(file)) {
 		unlock(&swap_lock);
 		held = swap_file_punch(file, place->offset, size, place->held);
 		lock(&swap_lock);

@@ -4,7 +4,8 @@
  *
  * A slot is room in a file that has been written once. Files have no name, live in
  * one directory, and go with the process. Room that is given back goes back to the
- * file system at once, and a file is closed with its last slot.
+ * file system, and a file is closed with its last slot; both may be put off for a
+ * moment, see swap_area.h.
  *
  *		      swap_slot_write()
  *	no file ---------------------------> the file in use

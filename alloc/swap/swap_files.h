@@ -54,7 +54,7 @@ void swap_area_lock(void);
 /* Opens the file to use. 0 or -errno. swap_lock. */
 int swap_file_open(void);
 
-/* Drops swap_lock, and closes the file if it has neither slots nor users. */
+/* Drops swap_lock, and closes the file if it has no slot, user, or spare room that is kept. */
 void swap_file_unlock(struct swap_file *file);
 
 /* Whether the descriptor is still ours; by a user, without the lock. */
@@ -81,8 +81,11 @@ uint64_t swap_file_punch(struct swap_file *file, uint64_t offset, uint64_t bytes
 void swap_spare_sub(struct swap_file *file, uint64_t bytes);
 void swap_spare_add(struct swap_file *file, uint64_t bytes);
 
-/* Whether @bytes may become spare. */
-bool swap_spare_may_add(uint64_t bytes);
+/* Whether @bytes of the file, of which the caller has a use, may become spare. */
+bool swap_spare_may_add(const struct swap_file *file, uint64_t bytes);
+
+/* Whether the file stays open for its spare room. */
+bool swap_spare_keeps(const struct swap_file *file);
 
 /* A use of the file becomes a slot, and the other way round. swap_lock. */
 void swap_slot_add(struct swap_slot *slot, const struct swap_place *place);

@@ -27,40 +27,65 @@ void swap_spare_add(struct swap_file *file, uint64_t bytes)
 	swap_area.spare += bytes;
 }
 
-bool swap_spare_may_add(uint64_t bytes)
+static bool somebody_comes(void)
 {
-	return swap_area.spare + bytes <= SPARE_MOST || (swap_decay_comes && swap_decay_comes());
+	return swap_decay_comes && swap_decay_comes();
 }
 
-/* The oldest spare room of a file, with a use of that. The area is locked. */
-static bool take_spare(struct swap_place *place)
+bool swap_spare_may_add(const struct swap_file *file, uint64_t bytes)
+{
+	bool last = list_empty(&file->slots) && file->users == 1;
+
+	if (file != swap_area.in_use)
+		return false;
+	return (!last && swap_area.spare + bytes <= SPARE_MOST) || somebody_comes();
+}
+
+bool swap_spare_keeps(const struct swap_file *file)
+{
+	return file->spare && file == swap_area.in_use && somebody_comes();
+}
+
+/* A file with spare room. swap_lock. */
+static struct swap_file *find_spare(void)
 {
 	struct swap_file *file;
 
-	list_for_each_entry (file, &swap_area.files, list) {
-		if (!file->spare || !swap_room_take_spare(&file->rooms, &place->offset,
-							  &place->bytes, &place->held))
-			continue;
-		swap_spare_sub(file, place->held);
-		file->users++;
-		place->file = file;
-		return true;
-	}
-	return false;
+	list_for_each_entry (file, &swap_area.files, list)
+		if (file->spare)
+			return file;
+	return NULL;
 }
 
-/* Returns how many bytes were spare, and are not any more; 0: none are. */
-static uint64_t trim_one(void)
+/* With a use of the file. */
+static void give_oldest(struct swap_file *file, struct swap_place *place)
 {
-	struct swap_place place;
-	bool found;
+	place->file = file;
+	swap_room_take_spare(&file->rooms, &place->offset, &place->bytes, &place->held);
+	swap_spare_sub(file, place->held);
+	unlock(&swap_lock);
+	swap_place_give(place, false);
+}
+
+/* Of up to @most spare bytes: how many are not spare any more; 0: none are. */
+static uint64_t trim_one(uint64_t most)
+{
+	struct swap_place place = {.held = 0};
+	struct swap_file *file;
 
 	swap_area_lock();
-	found = take_spare(&place);
-	unlock(&swap_lock);
-	if (!found)
-		return 0;
-	swap_place_give(&place, false);
+	file = find_spare();
+	if (!file) {
+		unlock(&swap_lock);
+	} else if (file->spare <= most && !file->users && list_empty(&file->slots)) {
+		/* It goes as a whole. */
+		place.held = file->spare;
+		swap_spare_sub(file, file->spare);
+		swap_file_unlock(file);
+	} else {
+		file->users++;
+		give_oldest(file, &place);
+	}
 	return place.held;
 }
 
@@ -69,7 +94,7 @@ bool swap_area_trim(void)
 	int saved_errno = errno;
 	bool any = false;
 
-	while (trim_one())
+	while (trim_one(UINT64_MAX))
 		any = true;
 	errno = saved_errno;
 	return any;
@@ -84,7 +109,7 @@ bool swap_area_decay(void)
 	lock(&swap_lock);
 	bytes = swap_area.spare_least;
 	unlock(&swap_lock);
-	for (; bytes && (done = trim_one()); bytes -= min_t(uint64_t, bytes, done))
+	for (; bytes && (done = trim_one(bytes)); bytes -= min_t(uint64_t, bytes, done))
 		;
 	lock(&swap_lock);
 	more = swap_area.spare > 0;

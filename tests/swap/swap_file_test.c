@@ -268,8 +268,58 @@ Test(swap_file, has_little_spare_room_unless_somebody_comes_for_it)
 		cr_assert_eq(area_disk_bytes(), (round ? 81 : 17) * MB);
 		cr_assert(slot_holds(&slots[80], MB, 80));
 		swap_slot_free(&slots[80]);
+		cr_assert_eq(area_stats().files, (uint32_t)round);
 		swap_decay_comes = comes;
 	}
+	swap_area_trim();
+}
+
+Test(swap_file, is_kept_for_a_while_if_somebody_comes_for_it)
+{
+	static struct swap_slot slots[20];
+
+	swap_decay_comes = comes;
+	for (int round = 0; round < 5; round++) {
+		for (unsigned int i = 0; i < 20; i++)
+			cr_assert_eq(slot_fill(&slots[i], MB, i), 0);
+		cr_assert_eq(area_disk_bytes(), 20 * MB, "the same blocks again");
+		for (unsigned int i = 0; i < 20; i++)
+			swap_slot_free(&slots[i]);
+		cr_assert_eq(area_stats().files, 1u);
+		cr_assert_eq(area_stats().spare, 20 * MB);
+		if (round)
+			cr_assert(swap_area_decay());
+	}
+	cr_assert(!swap_area_decay());
+	cr_assert_eq(area_stats().files, 0u);
+	cr_assert_eq(area_stats().held, 0u);
+	cr_assert_eq(area_fd(0), -1);
+}
+
+Test(swap_file, loses_nothing_when_a_part_of_an_empty_one_is_given_back)
+{
+	static struct swap_slot slots[20];
+
+	swap_decay_comes = comes;
+	for (unsigned int i = 0; i < 20; i++)
+		cr_assert_eq(slot_fill(&slots[i], MB, i), 0);
+	for (unsigned int i = 0; i < 10; i++)
+		swap_slot_free(&slots[i]);
+	cr_assert(swap_area_decay());
+	for (unsigned int i = 10; i < 20; i++)
+		swap_slot_free(&slots[i]);
+	cr_assert(swap_area_decay());
+	cr_assert_eq(area_stats().held, 10 * MB);
+	cr_assert_eq(area_disk_bytes(), 10 * MB);
+	for (unsigned int i = 0; i < 20; i++)
+		cr_assert_eq(slot_fill(&slots[i], MB, i), 0);
+	cr_assert_eq(area_stats().held, 20 * MB);
+	cr_assert_eq(area_disk_bytes(), 20 * MB);
+	for (unsigned int i = 0; i < 20; i++)
+		swap_slot_free(&slots[i]);
+	cr_assert_eq(swap_area_set(NULL, 0), 0);
+	cr_assert_eq(area_stats().files, 0u, "nobody will use it again");
+	cr_assert_eq(area_stats().held, 0u);
 }
 
 Test(swap_file, gives_back_what_was_spare_for_a_while)

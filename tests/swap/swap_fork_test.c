@@ -193,6 +193,28 @@ Test(swap_fork, children_of_children_read_what_is_out)
 	_exit(all_hold() ? 0 : 1);
 }
 
+static bool comes(void)
+{
+	return true;
+}
+
+/* The file is kept then, but for nobody. */
+static int has_none(void *arg)
+{
+	(void)arg;
+	return area_stats().files || area_stats().held || area_fd(0) >= 0;
+}
+
+Test(swap_fork, closes_a_file_that_is_empty)
+{
+	swap_decay_comes = comes;
+	fill_all();
+	free_all();
+	cr_assert_eq(area_stats().files, 1u);
+	cr_assert_eq(in_child(has_none, NULL), 0);
+	cr_assert_eq(has_none(NULL), 0);
+}
+
 static int move_fails;
 
 static ssize_t failing_pread(int fd, void *data, size_t bytes, off_t offset)
