@@ -51,22 +51,21 @@ struct obj_cgroup {
 
 	/* cgroup_lock, for the time of a count: what the slabs really hold. */
 	int64_t counted_bytes, counted_objects, counted_slab, counted_span;
-	int64_t counted_lost, counted_lost_span;
+	int64_t counted_lost;
 	int64_t counted_swap;	 /* of spans with room in swap */
 	int64_t counted_transit; /* of those that are charged to memory, too */
 
 	/* Its objcg_lock(): */
 	struct list_head stocks;   /* by ->list; no references, either way */
 	uint32_t nr_stocks;	   /* also read bare, as an estimate */
-	bool holds_spans;	   /* slab_table_lock: see ->spans */
+	bool holds_spans;	   /* slab_table_lock: ->spans have a reference */
 	int64_t published_objects; /* what memcg's record has of us */
 	int64_t published_bytes;
 	int64_t published_spans;
 	int64_t slab_bytes;
 	struct hlist_head slabs; /* without an owner; by ->node */
 
-	/* slab_table_lock: by ->node; ->holds_spans: they have a reference, see slab_hold_spans()
-	 */
+	/* slab_table_lock: by ->node; see slab_hold_spans() */
 	struct hlist_head spans;
 
 	union {

@@ -144,13 +144,15 @@ static void find_lost(struct obj_cgroup *objcg, void *arg)
 	off = totals.live - objcg->counted_bytes - objcg->counted_span - totals.manual;
 	*same &= off == objcg->counted_lost;
 	objcg->counted_lost = off;
-	objcg->counted_lost_span = totals.span - objcg->counted_span;
 }
 
 static void settle_lost(struct obj_cgroup *objcg, void *arg)
 {
+	struct obj_stock_totals totals = {0};
+
 	(void)arg;
-	__obj_cgroup_uncharge_lost(objcg, objcg->counted_lost, objcg->counted_lost_span);
+	obj_cgroup_sum_stocks(objcg, &totals);
+	__obj_cgroup_uncharge_lost(objcg, objcg->counted_lost, totals.span - objcg->counted_span);
 	objcg->counted_lost = 0;
 }
 
