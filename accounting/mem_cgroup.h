@@ -37,6 +37,7 @@ struct mem_cgroup {
 
 	/* Atomic: what of the counters above is its own, in bytes; see swap.c. */
 	int64_t swap_bytes, zswap_bytes, zswapped_bytes;
+	int64_t counted_zswap; /* cgroup_lock, for the time of a count */
 
 	/*
 	 * The group's heaps; the layer above reads and writes it. Pushed

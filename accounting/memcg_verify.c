@@ -40,17 +40,27 @@ static void identity_sum(struct mem_cgroup *memcg, struct mem_cgroup_identity *s
 
 	*sum = (struct mem_cgroup_identity){0};
 	memcg_ops.count_slabs();
-	for_each_memcg (pos, memcg)
+	for_each_memcg (pos, memcg) {
 		memcg_for_each_objcg(pos, verify_objcg, sum);
+		sum->zswap_bytes += pos->counted_zswap;
+	}
 	sum->usage = (int64_t)mem_cgroup_usage(memcg);
 	sum->swap_usage = (int64_t)mem_cgroup_swap_usage(memcg);
+	sum->zswap_usage = (int64_t)mem_cgroup_zswap_usage(memcg);
+}
+
+/* What is compressed is counted at once, and its span says so when it is out. */
+static bool zswap_agrees(const struct mem_cgroup_identity *sum)
+{
+	return sum->zswap_usage == sum->zswap_bytes ||
+	       (sum->transit_bytes && sum->zswap_usage > sum->zswap_bytes);
 }
 
 static bool agrees(const struct mem_cgroup_identity *sum)
 {
 	return sum->usage == sum->object_bytes + sum->span_bytes + sum->stock_bytes +
 				     sum->leftover_bytes &&
-	       sum->swap_usage == sum->swap_bytes;
+	       sum->swap_usage == sum->swap_bytes && zswap_agrees(sum);
 }
 
 /* Whether the numbers agreed at one moment. */

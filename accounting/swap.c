@@ -137,12 +137,10 @@ static void sum_counted(struct obj_cgroup *objcg, void *arg)
 
 void memcg_settle_swap(struct mem_cgroup *memcg)
 {
-	int64_t bytes = 0, off;
+	int64_t bytes = 0;
 
 	memcg_for_each_objcg(memcg, sum_counted, &bytes);
-	off = memcg->swap_bytes - bytes;
-	if (!off)
-		return;
+	page_counter_uncharge(&memcg->swap, (memcg->swap_bytes - bytes) >> PAGE_SHIFT);
 	memcg->swap_bytes = bytes;
-	page_counter_uncharge(&memcg->swap, off >> PAGE_SHIFT);
+	account_zswap(memcg, memcg->counted_zswap - memcg->zswap_bytes, 0);
 }

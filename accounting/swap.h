@@ -5,11 +5,11 @@
  * Swap is charged to the obj_cgroup of the span that lies there, in whole pages, by a
  * page counter of its own: so it passes to the parent at rmdir as memory does. A span
  * is charged for the memory that it occupies and for the room that it has in swap; on
- * its way it has both.
+ * its way it has both. One that is out, but compressed, occupies the memory for that.
  *
- *	memory, spans	= spans that are charged to memory
+ *	memory, spans	= spans that are charged to memory, and zswap
  *	swap		= spans with room in swap
- *	memory + swap - transit = all spans
+ *	memory + swap - transit - zswap = all spans
  *
  * What is charged and what the span says of it (SPAN_CHARGED, ->swap) change in one
  * section under objcg_lock(): whoever counts holds that lock, and finds both sides or
@@ -36,8 +36,8 @@ void __obj_cgroup_charged_span(struct obj_cgroup *objcg, int64_t bytes);
 void __obj_cgroup_uncharge_span(struct obj_cgroup *objcg, int64_t bytes);
 
 /*
- * @compressed bytes are, or were, kept for @bytes of swap. They are charged to memory
- * like any object, by who allocates them; these only count. The first is refused where
+ * @compressed bytes are, or were, kept for @bytes of swap. That they are charged to memory
+ * as part of their span is the caller's; these only count. The first is refused where
  * memory.zswap.max is in the way, of the group or above; of two at once each may find
  * the same room.
  */

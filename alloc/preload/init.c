@@ -88,9 +88,10 @@ static void verify_at_exit(void)
 
 	if (!mem_cgroup_verify(mem_cgroup_root(), &sum))
 		return;
-	if (sum.swap_usage != sum.swap_bytes)
-		die("accounting identity of swap: usage %" PRId64 ", spans in swap %" PRId64,
-		    sum.swap_usage, sum.swap_bytes);
+	if (sum.swap_usage != sum.swap_bytes || sum.zswap_usage != sum.zswap_bytes)
+		die("accounting identity of swap: usage %" PRId64 ", spans in swap %" PRId64
+		    "; zswap %" PRId64 ", compressed %" PRId64,
+		    sum.swap_usage, sum.swap_bytes, sum.zswap_usage, sum.zswap_bytes);
 	rest = sum.usage - sum.object_bytes - sum.span_bytes - sum.stock_bytes - sum.leftover_bytes;
 	die("accounting identity is off by %" PRId64 " bytes: usage %" PRId64 ", objects %" PRId64
 	    ", spans %" PRId64 ", stocks %" PRId64 ", leftovers %" PRId64,

@@ -35,6 +35,7 @@ static __racy_fn void count_span(const struct slab *span, struct obj_cgroup *obj
 	objcg->counted_span += span_memory_bytes(span);
 	objcg->counted_swap += swapped ? bytes : 0;
 	objcg->counted_transit += resident && swapped ? bytes : 0;
+	READ_ONCE(objcg->memcg)->counted_zswap += (int64_t)READ_ONCE(span->packed) << PAGE_SHIFT;
 }
 
 static __racy_fn void count_one(struct slab *slab, void *arg)
@@ -92,8 +93,10 @@ void slab_count_all(void)
 {
 	struct mem_cgroup *memcg;
 
-	for_each_memcg (memcg, &root_memcg)
+	for_each_memcg (memcg, &root_memcg) {
+		memcg->counted_zswap = 0;
 		memcg_for_each_objcg(memcg, count_reset, NULL);
+	}
 	slab_for_each(count_one, NULL);
 	for_each_memcg (memcg, &root_memcg)
 		for (struct heap *heap = memcg_first_heap(memcg); heap; heap = heap->next)

@@ -148,6 +148,13 @@ Test(swap, is_part_of_the_identity, .init = make)
 	cr_expect_eq(mem_cgroup_verify(other, NULL), 0);
 	uncharge(inner->objcg, MIB);
 	cr_expect_eq(mem_cgroup_verify(&root_memcg, NULL), 0);
+
+	cr_assert(charge_zswap(inner->objcg, PAGE_SIZE, MIB));
+	cr_expect_eq(mem_cgroup_verify(outer, &sum), -EUCLEAN);
+	cr_expect_eq(sum.zswap_usage, PAGE_SIZE);
+	cr_expect_eq(sum.zswap_bytes, 0);
+	uncharge_zswap(inner->objcg, PAGE_SIZE, MIB);
+	cr_expect_eq(mem_cgroup_verify(&root_memcg, NULL), 0);
 }
 
 /* ---- Events -------------------------------------------------------------------- */

@@ -127,8 +127,8 @@ int mem_cgroup_transfer(void **ptr, struct mem_cgroup *to) CGSLAB_API(mem_cgroup
 /*
  * The group that the block with @ptr in it is charged to now; NULL for what is no
  * block. (Of one of more than KMALLOC_MAX_CACHE_SIZE, and of a span that is pinned, only the
- * first 4096 bytes are known.) Valid under RCU, which the caller holds, as rmdir may pass the charge to the
- * parent. Source: mem_cgroup_from_slab_obj().
+ * first 4096 bytes are known.) Valid under RCU, which the caller holds, as rmdir may pass the
+ * charge to the parent. Source: mem_cgroup_from_slab_obj().
  */
 struct mem_cgroup *mem_cgroup_from_obj(const void *ptr) CGSLAB_API(mem_cgroup_from_obj);
 
@@ -368,14 +368,14 @@ struct mem_cgroup_stat {
 	size_t size;
 	uint64_t current;      /* charged: object_bytes + stock_bytes + span_bytes */
 	uint64_t object_bytes; /* live objects and obj_cgroup_charge()s */
-	uint64_t span_bytes;   /* live page runs in memory */
+	uint64_t span_bytes;   /* live page runs: what they have in memory */
 	uint64_t stock_bytes;  /* charged and in nobody's hands */
 	uint64_t objects;      /* live objects, spans not counted */
 	uint64_t slab_bytes;   /* pages the objects occupy */
 	uint64_t waste_bytes;  /* slab_bytes without live objects in them */
 	uint64_t swap_bytes;   /* spans with room in swap */
 	uint64_t swap_transit; /* of them, on their way: in span_bytes, too */
-	uint64_t zswap_bytes;  /* memory.zswap.current */
+	uint64_t zswap_bytes;  /* memory.zswap.current; in span_bytes, too */
 	uint64_t zswapped;     /* the part of swap_bytes that is compressed to that */
 	/* Pages so far: read, written; decompressed, compressed, and then written after all. */
 	uint64_t pswpin, pswpout;
@@ -482,19 +482,22 @@ int mem_cgroup_write(struct mem_cgroup *memcg, const char *file, const char *val
 struct mem_cgroup_identity {
 	int64_t usage;		/* the page counter */
 	int64_t object_bytes;	/* counted from the slabs, and charged by hand */
-	int64_t span_bytes;	/* counted from the spans in memory */
+	int64_t span_bytes;	/* counted from the spans: what they have in memory */
 	int64_t stock_bytes;	/* all stocks of the subtree */
 	int64_t leftover_bytes; /* nr_charged_bytes of its obj_cgroups */
 	int64_t swap_usage;	/* the page counter of swap */
 	int64_t swap_bytes;	/* counted from the spans with room in swap */
 	int64_t transit_bytes;	/* of them, those that are counted in span_bytes, too */
+	int64_t zswap_usage;	/* memory.zswap.current */
+	int64_t zswap_bytes;	/* counted likewise, and in span_bytes, too */
 };
 
 /*
- * Checks usage = object_bytes + span_bytes + stock_bytes + leftover_bytes and
- * swap_usage = swap_bytes over the subtree, with the live bytes counted anew from
- * every slab and span. So span_bytes + swap_bytes - transit_bytes is what all spans
- * have. Other threads are held at their next allocation or free meanwhile.
+ * Checks usage = object_bytes + span_bytes + stock_bytes + leftover_bytes,
+ * swap_usage = swap_bytes, and, if nothing is in transit, zswap_usage = zswap_bytes,
+ * over the subtree, with the live bytes counted anew from every slab and span. So
+ * span_bytes + swap_bytes - transit_bytes - zswap_bytes is what all spans have. Other
+ * threads are held at their next allocation or free meanwhile.
  *
  * Returns 0, or -EUCLEAN if a difference is not 0. @identity may be NULL.
  */
