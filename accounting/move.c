@@ -48,55 +48,6 @@ static struct way find_way(struct obj_cgroup *from, struct obj_cgroup *to)
 
 /* ---- Spans -------------------------------------------------------------------- */
 
-/* The charge, from one to the other; the span is to follow. cgroup_lock. */
-static bool try_move_span(struct charge *charge, struct obj_cgroup *from, struct obj_cgroup *to,
-			  size_t bytes)
-{
-	int64_t pages = (int64_t)(bytes >> PAGE_SHIFT);
-	struct way way = find_way(from, to);
-
-	if (!ACCOUNTING)
-		return true;
-	charge->pages = pages;
-	if (!page_counter_try_charge_below(way.to, way.common, pages, &charge->fail))
-		return false;
-	obj_cgroup_account_span(from, -(int64_t)bytes);
-	obj_cgroup_account_span(to, (int64_t)bytes);
-	page_counter_uncharge_below(way.from, way.common, pages);
-	return true;
-}
-
-int obj_cgroup_try_move_span(struct charge *charge, struct obj_cgroup *from, struct mem_cgroup *to,
-			     size_t bytes, move_pass_fn *pass, void *arg)
-{
-	int err = -ENODEV;
-
-	lock(&cgroup_lock);
-	if (memcg_is_staying(to)) {
-		err = try_move_span(charge, from, to->objcg, bytes) ? 0 : -ENOMEM;
-		if (!err)
-			pass(arg, to->objcg);
-	}
-	unlock(&cgroup_lock);
-	return err;
-}
-
-int obj_cgroup_move_span(struct obj_cgroup *from, struct mem_cgroup *to, size_t bytes,
-			 move_pass_fn *pass, void *arg)
-{
-	struct charge charge;
-	int err;
-
-	charge_begin(&charge, to->objcg, GFP_NOFS, bytes);
-	do {
-		err = obj_cgroup_try_move_span(&charge, from, to, bytes, pass, arg);
-	} while (err == -ENOMEM && charge_again(&charge));
-	charge_end(&charge);
-	return err;
-}
-
-/* ---- Swap --------------------------------------------------------------------- */
-
 bool __obj_cgroup_try_move_swap(struct obj_cgroup *from, struct obj_cgroup *to, int64_t bytes,
 				struct page_counter **fail)
 {
@@ -113,22 +64,72 @@ bool __obj_cgroup_try_move_swap(struct obj_cgroup *from, struct obj_cgroup *to, 
 	return true;
 }
 
-int obj_cgroup_move_swap(struct obj_cgroup *from, struct mem_cgroup *to, size_t bytes,
-			 move_pass_fn *pass, void *arg)
+/* What is counted of packed swap; its pages are among those of memory. */
+static void move_zswap(struct obj_cgroup *from, struct obj_cgroup *to,
+		       const struct span_charge *what)
+{
+	lock(objcg_lock(from));
+	__obj_cgroup_uncharge_zswap(from, what->packed, what->swap);
+	unlock(objcg_lock(from));
+	lock(objcg_lock(to));
+	__obj_cgroup_charged_zswap(to, what->packed, what->swap);
+	unlock(objcg_lock(to));
+}
+
+/* The charge, from one to the other; the span is to follow. cgroup_lock. */
+static int move_charge(struct charge *charge, struct obj_cgroup *from, struct obj_cgroup *to,
+		       const struct span_charge *what, struct page_counter **fail)
+{
+	int64_t pages = what->memory >> PAGE_SHIFT;
+	struct way way = find_way(from, to);
+
+	if (!ACCOUNTING)
+		return 0;
+	charge->pages = pages;
+	if (!page_counter_try_charge_below(way.to, way.common, pages, &charge->fail))
+		return -ENOMEM;
+	if (what->swap && !__obj_cgroup_try_move_swap(from, to, what->swap, fail)) {
+		page_counter_uncharge_below(way.to, way.common, pages);
+		return -ENOSPC;
+	}
+	obj_cgroup_account_span(from, -what->memory);
+	obj_cgroup_account_span(to, what->memory);
+	page_counter_uncharge_below(way.from, way.common, pages);
+	if (what->packed)
+		move_zswap(from, to, what);
+	return 0;
+}
+
+int obj_cgroup_try_move_span(struct charge *charge, struct obj_cgroup *from, struct mem_cgroup *to,
+			     const struct span_charge *what, move_pass_fn *pass, void *arg)
 {
 	struct page_counter *fail;
 	int err = -ENODEV;
 
 	lock(&cgroup_lock);
 	if (memcg_is_staying(to)) {
-		err = __obj_cgroup_try_move_swap(from, to->objcg, (int64_t)bytes, &fail) ? 0
-											 : -ENOMEM;
+		err = move_charge(charge, from, to->objcg, what, &fail);
 		if (!err)
 			pass(arg, to->objcg);
 	}
 	unlock(&cgroup_lock);
-	if (err == -ENOMEM)
+	if (err == -ENOSPC)
 		memcg_swap_refused(to, fail);
+	return err;
+}
+
+int obj_cgroup_move_span(struct obj_cgroup *from, struct mem_cgroup *to, size_t bytes,
+			 move_pass_fn *pass, void *arg)
+{
+	const struct span_charge what = {.memory = (int64_t)bytes};
+	struct charge charge;
+	int err;
+
+	charge_begin(&charge, to->objcg, GFP_NOFS, bytes);
+	do {
+		err = obj_cgroup_try_move_span(&charge, from, to, &what, pass, arg);
+	} while (err == -ENOMEM && charge_again(&charge));
+	charge_end(&charge);
 	return err;
 }
 

@@ -24,13 +24,19 @@ typedef void move_pass_fn(void *arg, struct obj_cgroup *to);
 int obj_cgroup_move_span(struct obj_cgroup *from, struct mem_cgroup *to, size_t bytes,
 			 move_pass_fn *pass, void *arg);
 
-/* One try, after charge_begin() for @to: for who may not hold what he holds while others try. */
-int obj_cgroup_try_move_span(struct charge *charge, struct obj_cgroup *from, struct mem_cgroup *to,
-			     size_t bytes, move_pass_fn *pass, void *arg);
+/* All that a span is charged for, in bytes of whole pages. */
+struct span_charge {
+	int64_t memory;
+	int64_t swap;
+	int64_t packed; /* what of @memory is packed swap */
+};
 
-/* The same for a span's charge of swap, where nothing can be reclaimed; a refusal is an event. */
-int obj_cgroup_move_swap(struct obj_cgroup *from, struct mem_cgroup *to, size_t bytes,
-			 move_pass_fn *pass, void *arg);
+/*
+ * One try, after charge_begin() for @to: for who may not hold what he holds while others are
+ * reclaimed. Also -ENOSPC: there is no room for its swap, which is an event.
+ */
+int obj_cgroup_try_move_span(struct charge *charge, struct obj_cgroup *from, struct mem_cgroup *to,
+			     const struct span_charge *what, move_pass_fn *pass, void *arg);
 
 /*
  * @bytes of swap, whole pages, of a span whose owner the caller changes under the same

@@ -95,6 +95,11 @@ bool __obj_cgroup_try_charge_zswap(struct obj_cgroup *objcg, int64_t compressed,
 	return true;
 }
 
+void __obj_cgroup_charged_zswap(struct obj_cgroup *objcg, int64_t compressed, int64_t bytes)
+{
+	account_zswap(memcg_of(objcg), compressed, bytes);
+}
+
 void __obj_cgroup_uncharge_zswap(struct obj_cgroup *objcg, int64_t compressed, int64_t bytes)
 {
 	account_zswap(memcg_of(objcg), -compressed, -bytes);

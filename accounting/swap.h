@@ -44,6 +44,9 @@ void __obj_cgroup_uncharge_span(struct obj_cgroup *objcg, int64_t bytes);
 bool __obj_cgroup_try_charge_zswap(struct obj_cgroup *objcg, int64_t compressed, int64_t bytes);
 void __obj_cgroup_uncharge_zswap(struct obj_cgroup *objcg, int64_t compressed, int64_t bytes);
 
+/* The same for what goes to another, as it is: past memory.zswap.max. */
+void __obj_cgroup_charged_zswap(struct obj_cgroup *objcg, int64_t compressed, int64_t bytes);
+
 /* ---- No lock is held ---------------------------------------------------------- */
 
 /*

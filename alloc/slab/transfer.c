@@ -85,21 +85,23 @@ static int transfer_block(struct slab *span, struct mem_cgroup *to)
 	return err;
 }
 
-/* BUSY. */
+/* BUSY; on whatever list it is, it is on that of its new group then. */
 static int try_transfer(struct passing *passing, struct mem_cgroup *to, struct charge *charge)
 {
 	struct slab *span = passing->span;
-	size_t bytes = slab_bytes(span);
+	const struct span_charge what = {
+		.memory = span_memory_bytes(span),
+		.swap = span->swap ? (int64_t)slab_bytes(span) : 0,
+		.packed = (int64_t)span->packed << PAGE_SHIFT,
+	};
 	int err;
 
 	if (!span->objcg)
 		return -EINVAL;
 	if (span->objcg == to->objcg)
 		return 0;
-	if (span_is_out(span))
-		return obj_cgroup_move_swap(span->objcg, to, bytes, pass_span, passing);
 	span_lru_del(span);
-	err = obj_cgroup_try_move_span(charge, span->objcg, to, bytes, pass_span, passing);
+	err = obj_cgroup_try_move_span(charge, span->objcg, to, &what, pass_span, passing);
 	span_lru_add(span);
 	return err;
 }
@@ -113,21 +115,16 @@ static int transfer_span(struct slab *span, struct mem_cgroup *to)
 
 	charge_begin(&charge, to->objcg, GFP_NOFS, slab_bytes(span));
 	do {
-		bool was_out;
-
 		err = span_isolate(span);
 		if (err)
 			break;
-		was_out = span_is_out(span);
 		err = try_transfer(&passing, to, &charge);
 		span_putback(span);
-		if (was_out)
-			break;
 	} while (err == -ENOMEM && charge_again(&charge));
 	charge_end(&charge);
 	if (passing.last)
 		obj_cgroup_put(passing.last);
-	return err;
+	return err == -ENOSPC ? -ENOMEM : err;
 }
 
 int span_transfer(struct span *span, struct mem_cgroup *to)

@@ -327,7 +327,7 @@ Test(compact, beside_kill)
 	pthread_t thread;
 
 	cr_assert_eq(pthread_create(&thread, NULL, compact_on, NULL), 0);
-	for (int i = 0; i < 50; i++) {
+	for (int i = 0; i < 20; i++) {
 		make_group();
 		make_spans();
 		scatter();
