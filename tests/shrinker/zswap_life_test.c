@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What becomes of packed spans when they, or their group, go, or the process forks. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <string.h>
 
 #include "alloc/slab/span.h"
@@ -165,6 +166,71 @@ Test(zswap_life, fork)
 
 	cr_assert_eq(child_run(fork, look_and_write), 0);
 	EXPECT_NO_CHANGE(&before);
+	cr_expect(is_whole('a'));
+	span_put(span);
+	cg_destroy(group);
+}
+
+/* ---- Moves --------------------------------------------------------------------------- */
+
+/* All that it is charged for goes, and it is on the list of the new group. */
+Test(zswap_life, transfer)
+{
+	struct mem_cgroup *other = cg_create(top, "other");
+	struct numbers before = numbers_of(group), there = numbers_of(other), all = numbers_of(top);
+
+	cr_expect_eq(span_transfer(span, other), 0);
+	EXPECT_CHANGES(&before, {CURRENT, -bytes}, {SPANS, -bytes}, {SWAP, -(int64_t)SPAN},
+		       {ZSWAP, -bytes}, {ZSWAPPED, -(int64_t)SPAN});
+	EXPECT_CHANGES(&there, {CURRENT, bytes}, {PEAK, bytes}, {SPANS, bytes}, {SWAP, SPAN},
+		       {SWAP_PEAK, SPAN}, {ZSWAP, bytes}, {ZSWAPPED, SPAN});
+	EXPECT_NO_CHANGE(&all);
+	cr_expect(swapper_reclaim(other, (size_t)bytes));
+	cr_expect_eq(swapper_number(other, ZSWAP), 0, "it went to the file");
+	cr_expect(is_whole('a'));
+	cr_expect_eq(swapper_number(other, SPANS), SPAN);
+	span_put(span);
+	cg_destroy(other);
+	cg_destroy(group);
+}
+
+/* Memory or swap: if there is no room for the one, the other stays as well. */
+Test(zswap_life, transfer_is_refused)
+{
+	struct mem_cgroup *other = cg_create(top, "other");
+	struct numbers before = numbers_of(group), there;
+
+	cr_assert_eq(mem_cgroup_set_max(other, (uint64_t)bytes - 4096), 0);
+	there = numbers_of(other);
+	cr_expect_eq(span_transfer(span, other), -ENOMEM);
+	EXPECT_NO_CHANGE(&before);
+	there.of[MAX_EVENTS] = numbers_of(other).of[MAX_EVENTS];
+	there.of[OOM_EVENTS] = numbers_of(other).of[OOM_EVENTS];
+	EXPECT_NO_CHANGE(&there);
+	cr_assert_eq(mem_cgroup_set_max(other, MEMCG_MAX), 0);
+	cr_assert_eq(mem_cgroup_set_swap_max(other, SPAN - 4096), 0);
+	cr_expect_eq(span_transfer(span, other), -ENOMEM);
+	EXPECT_NO_CHANGE(&before);
+	there.of[PEAK] = bytes; /* it was charged, and was not */
+	EXPECT_CHANGES(&there, {SWAP_MAX_EVENTS, 1}, {SWAP_FAIL_EVENTS, 1});
+	cr_expect(is_whole('a'));
+	span_put(span);
+	cg_destroy(other);
+	cg_destroy(group);
+}
+
+Test(zswap_life, migrate)
+{
+	struct span *new = span_alloc(SPAN, GFP_KERNEL | SPAN_UNCHARGED);
+	struct numbers before = numbers_of(top);
+
+	cr_expect_eq(mem_cgroup_migrate(span, new), 0);
+	before.of[PEAK] = numbers_of(top).of[PEAK]; /* both are there while it is unpacked */
+	EXPECT_CHANGES(&before, {CURRENT, (int64_t)SPAN - bytes}, {SPANS, (int64_t)SPAN - bytes},
+		       {SWAP, -(int64_t)SPAN}, {ZSWAP, -bytes}, {ZSWAPPED, -(int64_t)SPAN},
+		       {ZSWPIN, PAGES(SPAN)});
+	span_put(span);
+	span = new;
 	cr_expect(is_whole('a'));
 	span_put(span);
 	cg_destroy(group);
