@@ -550,7 +550,7 @@ Test(migrate, pin_against_migrate, .init = make)
 		const uint32_t *data = span_pin(span);
 
 		cr_assert(data);
-		for (int j = 0; j < 1000; j++)
+		for (uint32_t j = 0; j < 1000; j++)
 			cr_assert_eq(data[j], 1 + j);
 		span_unpin(span);
 	}
