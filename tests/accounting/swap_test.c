@@ -246,7 +246,8 @@ Test(swap, who_allocates_above_high_is_slowed_down, .init = make)
 
 	/* As above memory.high: a tenth more costs 639 ms for 64 pages. */
 	cr_assert_eq(mem_cgroup_set_swap_high(outer, 100 * MIB), 0);
-	cr_expect_geq(time_of_charge(GFP_KERNEL), memcg_high_delay(110 * 256, 100 * 256, 64));
+	cr_expect_geq(time_of_charge(GFP_KERNEL),
+		      (uint64_t)memcg_high_delay(110 * 256, 100 * 256, 64));
 	EXPECT_EVENTS(outer, 1, 0, 0);
 	EXPECT_EVENTS(inner, 0, 0, 0);
 	cr_expect_eq(mem_cgroup_event(outer, MEMCG_EVENT_HIGH), 0);
