@@ -26,8 +26,9 @@
  * is always pinned: what is said of isolation there is its user's part, who has it alone.
  *
  * A section with a span BUSY runs no callbacks and charges without reclaim. It waits
- * for the swap file, for locks from objcg_lock() on and that of its list, none of which is
- * held by who waits for it, and for the end of other such sections, of spans at higher addresses. Fork waits until all of them are over: see span_gate_enter().
+ * for the swap file, for locks from cgroup_lock on and that of its list, none of which is
+ * held by who waits for it, and for the end of other such sections, of spans at higher
+ * addresses. Fork waits until all of them are over: see span_gate_enter().
  */
 #ifndef ALLOC_SLAB_SPAN_H
 #define ALLOC_SLAB_SPAN_H
