@@ -162,6 +162,23 @@ static int migrate_once(const struct migration *m, struct charge *charge)
 	return err;
 }
 
+/*
+ * Whether it is worth another try; else *@err says why. What has to go for the charge may not
+ * be @old: it would be brought in again, for which others go, and so on.
+ */
+static bool make_room(const struct migration *m, struct charge *charge, int *err)
+{
+	bool again;
+
+	if (!span_pin(slab_span(m->old))) {
+		*err = -errno;
+		return false;
+	}
+	again = charge_again(charge);
+	span_unpin(slab_span(m->old));
+	return again;
+}
+
 static int migrate(const struct migration *m)
 {
 	struct charge charge;
@@ -172,7 +189,7 @@ static int migrate(const struct migration *m)
 	charge_begin(&charge, m->objcg, GFP_NOFS, (uint64_t)m->more);
 	do {
 		err = migrate_once(m, &charge);
-	} while (err == -ENOMEM && charge_again(&charge));
+	} while (err == -ENOMEM && make_room(m, &charge, &err));
 	charge_end(&charge);
 	return err;
 }

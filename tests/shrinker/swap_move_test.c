@@ -188,6 +188,27 @@ Test(swap_move, migrate_reclaims_for_the_difference, .init = make, .fini = end)
 	span_put(second);
 }
 
+/*
+ * There is room for each of the two, and nothing else could go out: old does not, as it would have
+ * to come back at once.
+ */
+Test(swap_move, migrate_does_not_reclaim_old, .init = make, .fini = end)
+{
+	struct span *new = target(SPAN + SPAN / 2);
+	struct numbers before;
+
+	cr_assert_eq(mem_cgroup_set_max(group, SPAN + SPAN / 4), 0);
+	before = numbers_of(group);
+	cr_expect_eq(mem_cgroup_migrate(span, new), -ENOMEM);
+	before.of[MAX_EVENTS] = numbers_of(group).of[MAX_EVENTS];
+	before.of[OOM_EVENTS] = numbers_of(group).of[OOM_EVENTS];
+	EXPECT_NO_CHANGE(&before);
+	cr_expect_null(span_memcg(new));
+	cr_assert_eq(mem_cgroup_set_max(group, MEMCG_MAX), 0);
+	cr_expect(swapper_is_whole(span, 1));
+	span_put(new);
+}
+
 /* ---- Transfer ---------------------------------------------------------------------------- */
 
 Test(swap_move, transfer_out, .init = make_out, .fini = end)
