@@ -33,15 +33,25 @@ void lock_wake(struct lock *lock)
 #ifdef CGSLAB_DEBUG
 
 static const char *const rank_names[] = {
-	[LOCK_RANK_REMOVAL] = "removal", [LOCK_RANK_SHRINKERS] = "shrinkers",
-	[LOCK_RANK_LRUS] = "list_lrus",	 [LOCK_RANK_LRU_TABLE] = "table of lists",
-	[LOCK_RANK_LRU] = "list_lru",	 [LOCK_RANK_TREE] = "tree",
-	[LOCK_RANK_TASKS] = "tasks",	 [LOCK_RANK_HEAPS] = "heaps",
-	[LOCK_RANK_HEAP] = "heap",	 [LOCK_RANK_OBJCG] = "objcg",
-	[LOCK_RANK_STOCK] = "stock",	 [LOCK_RANK_CACHES] = "caches",
-	[LOCK_RANK_PSI] = "psi",	 [LOCK_RANK_COUNTERS] = "counters",
-	[LOCK_RANK_SWAP] = "swap",	 [LOCK_RANK_SLABS] = "slabs",
-	[LOCK_RANK_PAGES] = "pages",	 [LOCK_RANK_META] = "meta",
+	[LOCK_RANK_REMOVAL] = "removal",
+	[LOCK_RANK_RECLAIM] = "reclaim",
+	[LOCK_RANK_SHRINKERS] = "shrinkers",
+	[LOCK_RANK_LRUS] = "list_lrus",
+	[LOCK_RANK_LRU_TABLE] = "table of lists",
+	[LOCK_RANK_LRU] = "list_lru",
+	[LOCK_RANK_TREE] = "tree",
+	[LOCK_RANK_TASKS] = "tasks",
+	[LOCK_RANK_HEAPS] = "heaps",
+	[LOCK_RANK_HEAP] = "heap",
+	[LOCK_RANK_OBJCG] = "objcg",
+	[LOCK_RANK_STOCK] = "stock",
+	[LOCK_RANK_CACHES] = "caches",
+	[LOCK_RANK_PSI] = "psi",
+	[LOCK_RANK_COUNTERS] = "counters",
+	[LOCK_RANK_SWAP] = "swap",
+	[LOCK_RANK_SLABS] = "slabs",
+	[LOCK_RANK_PAGES] = "pages",
+	[LOCK_RANK_META] = "meta",
 };
 
 /* How many locks of each rank this thread holds. */
@@ -62,6 +72,13 @@ void lock_rank_release(const struct lock *lock)
 	if (!held[lock->rank])
 		die("lock order: '%s' released but not held", rank_names[lock->rank]);
 	held[lock->rank]--;
+}
+
+void lock_none_held(const char *what)
+{
+	for (uint32_t rank = 0; rank <= LOCK_RANK_META; rank++)
+		if (held[rank])
+			die("lock order: %s under '%s'", what, rank_names[rank]);
 }
 
 #endif

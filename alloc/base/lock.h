@@ -53,6 +53,9 @@ void lock_wake(struct lock *lock);
 #ifdef CGSLAB_DEBUG
 void lock_rank_acquire(const struct lock *lock, bool nested);
 void lock_rank_release(const struct lock *lock);
+
+/* Dies if the thread holds a lock; @what may wait for a fork, which waits for that. */
+void lock_none_held(const char *what);
 #else
 static inline void lock_rank_acquire(const struct lock *lock, bool nested)
 {
@@ -62,6 +65,10 @@ static inline void lock_rank_acquire(const struct lock *lock, bool nested)
 static inline void lock_rank_release(const struct lock *lock)
 {
 	(void)lock;
+}
+static inline void lock_none_held(const char *what)
+{
+	(void)what;
 }
 #endif
 

@@ -17,6 +17,7 @@ void span_gate_enter(void)
 
 	if (depth++)
 		return;
+	lock_none_held("span_gate_enter()");
 	rcu_take_in_thread();
 	for (;;) {
 		if (old & GATE_CLOSED) {

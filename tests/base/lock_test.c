@@ -73,6 +73,20 @@ Test(lock, releasing_what_is_not_held_dies, .signal = SIGABRT)
 	unlock(&meta);
 }
 
+Test(lock, none_is_held)
+{
+	lock_none_held("this");
+	lock(&meta);
+	unlock(&meta);
+	lock_none_held("this");
+}
+
+Test(lock, one_is_held_and_should_not, .signal = SIGABRT)
+{
+	lock(&meta);
+	lock_none_held("this");
+}
+
 static void *lock_meta(void *arg)
 {
 	lock(&meta);
