@@ -109,6 +109,11 @@ static int set_swap_max(struct conf *conf, const char *value)
 	return parse_size(value, &conf->swap_max);
 }
 
+static int set_zswap(struct conf *conf, const char *value)
+{
+	return set_bool(&conf->zswap, value);
+}
+
 static int set_control(struct conf *conf, const char *value)
 {
 	return set_bool(&conf->control, value);
@@ -149,6 +154,7 @@ static const struct conf_key {
 	{"pressure_root", "the absolute path of a folder", set_pressure_root},
 	{"swap", "a folder", set_swap},
 	{"swap_max", "max, or bytes with K, M, G or T", set_swap_max},
+	{"zswap", "true, false", set_zswap},
 	{"control", "true, false", set_control},
 	{"throttle", "true, false", set_throttle},
 	{"verify", "true, false", set_verify},
@@ -247,11 +253,11 @@ void conf_print(const struct conf *conf)
 	char high[24], max[24], swap_max[24];
 
 	warn("group_by:%s,high:%s,max:%s,report:%s,output:%s,purge_thread:%s,pressure:%s,"
-	     "swap:%s,swap_max:%s,control:%s,throttle:%s,verify:%s,abort_conf:%s",
+	     "swap:%s,swap_max:%s,zswap:%s,control:%s,throttle:%s,verify:%s,abort_conf:%s",
 	     group_by[conf->group_by], show_size(conf->high, high), show_size(conf->max, max),
 	     report[conf->report], conf->output[0] ? conf->output : "(stderr)",
 	     show_bool(conf->purge_thread), pressure[conf->pressure],
 	     conf->swap[0] ? conf->swap : "(none)", show_size(conf->swap_max, swap_max),
-	     show_bool(conf->control),
-	     show_bool(conf->throttle), show_bool(conf->verify), show_bool(conf->abort_conf));
+	     show_bool(conf->zswap), show_bool(conf->control), show_bool(conf->throttle),
+	     show_bool(conf->verify), show_bool(conf->abort_conf));
 }

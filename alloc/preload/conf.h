@@ -20,6 +20,7 @@ struct conf {
 	uint64_t high, max; /* bytes; UINT64_MAX: no limit */
 	uint64_t swap_max;  /* bytes of the swap file; UINT64_MAX: no limit */
 	uint64_t only_pid;  /* who reports; 0: every process */
+	bool zswap;
 	bool purge_thread;
 	bool control;
 	bool throttle;

@@ -20,6 +20,7 @@
 #include "alloc/slab/task.h"
 #include "shrinker/pressure.h"
 #include "shrinker/reclaim_thread.h"
+#include "shrinker/zswap.h"
 
 static struct conf conf = {
 	.high = UINT64_MAX,
@@ -38,6 +39,12 @@ static void name_process(void)
 	strncpy(counters_header()->program, name, sizeof(counters_header()->program) - 1);
 }
 
+static void abort_if_asked(void)
+{
+	if (conf.abort_conf)
+		die("CGSLAB_CONF: aborted, as abort_conf:true asks");
+}
+
 static void start_swap(void)
 {
 	int err = span_swapon(conf.swap, conf.swap_max);
@@ -45,8 +52,17 @@ static void start_swap(void)
 	if (!err)
 		return;
 	warn("CGSLAB_CONF: swap: '%s': %s", conf.swap, strerror(-err));
-	if (conf.abort_conf)
-		die("CGSLAB_CONF: aborted, as abort_conf:true asks");
+	abort_if_asked();
+}
+
+static void start_zswap(void)
+{
+	int err = zswap_switch(true);
+
+	if (!err)
+		return;
+	warn("CGSLAB_CONF: zswap: %s", err == -ENOSYS ? "there is no liblz4.so.1" : strerror(-err));
+	abort_if_asked();
 }
 
 /* After the handlers of fork, which slab registers at 101, and shrinker at 102. */
@@ -75,6 +91,8 @@ __attribute__((constructor(103))) static void preload_start(void)
 		group_by_comm();
 	if (conf.swap[0])
 		start_swap();
+	if (conf.zswap)
+		start_zswap();
 	pressure_configure(conf.pressure, conf.pressure_root);
 	if (conf.pressure == PRESSURE_ON || conf.control)
 		reclaim_thread_kick();

@@ -53,6 +53,8 @@ mkdir "$tmp/swap"
 grep -q "swap:$tmp/swap,swap_max:1073741824" "$tmp/err" || fail "no swap: $(cat "$tmp/err")"
 CGSLAB_CONF=abort_conf:true status 134 "$cgslab" run --swap="$tmp/none" -- true
 grep -q "swap: '$tmp/none': No such file or directory" "$tmp/err" || fail "swap nowhere: $(cat "$tmp/err")"
+CGSLAB_CONF=confirm_conf:true,abort_conf:true status 0 "$cgslab" run --swap="$tmp/swap" --zswap -- true
+grep -q "zswap:true" "$tmp/err" || fail "no zswap: $(cat "$tmp/err")"
 status 2 "$cgslab" run --swap= -- true
 status 2 "$cgslab" run --swap-max=lots -- true
 for size in 8388608 8192k 8192K 8M 2g 1T 16777215T max; do

@@ -26,6 +26,7 @@ enum option_key {
 	KEY_THROTTLE,
 	KEY_SWAP,
 	KEY_SWAP_MAX,
+	KEY_ZSWAP,
 	KEY_CONTROL,
 	KEY_REPORT,
 	KEY_OUTPUT
@@ -43,6 +44,8 @@ static const struct argp_option options[] = {
 	 "write spans that may be swapped to a file in DIR when memory is short", 0},
 	{"swap-max", KEY_SWAP_MAX, "SIZE", 0,
 	 "let that file have SIZE at most: bytes, or with K, M, G or T, or max", 0},
+	{"zswap", KEY_ZSWAP, NULL, 0,
+	 "compress what would go to that file, and keep it in memory first", 0},
 	{"control", KEY_CONTROL, NULL, 0,
 	 "start a thread that listens to cgslab set and reclaim, also while the program rests", 0},
 	{"report", KEY_REPORT, "text|json", 0, "the form of the report at exit (text)", 0},
@@ -128,6 +131,9 @@ static error_t parse_key(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_SWAP_MAX:
 		add_size(run, "--swap-max", "swap_max", arg);
+		return 0;
+	case KEY_ZSWAP:
+		add_pair(run, "--zswap", "zswap", "true");
 		return 0;
 	case KEY_MAX:
 		add_size(run, "--max", "max", arg);
