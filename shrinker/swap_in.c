@@ -37,7 +37,7 @@ static bool try_charge(struct slab *span, struct charge *charge)
 	bool charged;
 
 	lock(objcg_lock(charge->objcg));
-	charged = charge_try(charge, (int64_t)span_pages(span));
+	charged = !ACCOUNTING || charge_try(charge, (int64_t)span_pages(span));
 	if (charged) {
 		__obj_cgroup_charged_span(charge->objcg, (int64_t)slab_bytes(span));
 		span_set(span, SPAN_CHARGED);

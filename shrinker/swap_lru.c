@@ -286,13 +286,21 @@ static struct swap_lru *get_lru(void)
 	return lru;
 }
 
+/* They are made for a span that is new: amid an isolation nothing may be allocated. */
+static struct swap_lru *lru_for(const struct slab *span)
+{
+	bool is_new = !(READ_ONCE(span->state) & SPAN_BUSY);
+
+	return is_new ? get_lru() : load_acquire(&swap_lru);
+}
+
 /*
  * The owner is the one that it is charged to, or was a moment ago, as in list_lru_add_obj(). One
- * that cannot be put on a list stays in memory. What is BUSY has been on a list, so there are some.
+ * for which there was no memory to make the lists stays in memory.
  */
 void swap_lru_add(struct slab *span)
 {
-	struct swap_lru *lru = get_lru();
+	struct swap_lru *lru = lru_for(span);
 
 	if (!lru)
 		return;

@@ -74,6 +74,10 @@ static int try_swap_out(struct slab *span, struct swap_entry *entry, struct mem_
 	struct page_counter *fail;
 	int err;
 
+	if (!entry) {
+		memcg_swap_failed(memcg);
+		return -ENOMEM;
+	}
 	if (!charge_swap(span, entry, &fail)) {
 		memcg_swap_refused(memcg, fail);
 		return -ENOSPC;
@@ -99,14 +103,10 @@ static int try_swap_out(struct slab *span, struct swap_entry *entry, struct mem_
 int swap_out(struct slab *span)
 {
 	struct swap_entry *entry = swap_entry_alloc();
-	struct mem_cgroup *memcg;
-	int err;
+	struct mem_cgroup *memcg = get_mem_cgroup_from_objcg(span->objcg);
+	int err = try_swap_out(span, entry, memcg);
 
-	if (!entry)
-		return -ENOMEM;
-	memcg = get_mem_cgroup_from_objcg(span->objcg);
-	err = try_swap_out(span, entry, memcg);
-	if (err)
+	if (err && entry)
 		swap_entry_free(entry);
 	mem_cgroup_put(memcg);
 	return err;
