@@ -3,6 +3,8 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -425,4 +427,40 @@ Test(swap, a_forked_child_has_its_own, .init = make)
 	uncharge(inner->objcg, 3 * MIB);
 	uncharge(other->objcg, MIB);
 	uncharge_zswap(other->objcg, 500, MIB);
+}
+
+static sem_t ready, done;
+
+static void *stay(void *arg)
+{
+	kfree(kmalloc(1, GFP_KERNEL)); /* the library knows it from now on */
+	sem_post(&ready);
+	sem_wait(&done);
+	return arg;
+}
+
+static void without_the_other(void)
+{
+	child_verify();
+	CHILD_CHECK(mem_cgroup_swap_usage(&root_memcg) == 0);
+	CHILD_CHECK(mem_cgroup_zswap_usage(&root_memcg) == 0);
+}
+
+/* What no span has is what the lost thread was about to give to one. */
+Test(swap, what_a_lost_thread_has_charged_is_given_back, .init = make)
+{
+	pthread_t other_thread;
+
+	sem_init(&ready, 0, 0);
+	sem_init(&done, 0, 0);
+	cr_assert_eq(pthread_create(&other_thread, NULL, stay, NULL), 0);
+	sem_wait(&ready);
+	cr_assert(charge(inner->objcg, 3 * MIB));
+	cr_assert(charge_zswap(inner->objcg, PAGE_SIZE, MIB));
+	cr_expect_eq(child_run(fork, without_the_other), 0);
+	EXPECT_SWAP(outer, 3 * MIB);
+	uncharge(inner->objcg, 3 * MIB);
+	uncharge_zswap(inner->objcg, PAGE_SIZE, MIB);
+	sem_post(&done);
+	pthread_join(other_thread, NULL);
 }
