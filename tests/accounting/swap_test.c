@@ -260,14 +260,21 @@ Test(swap, who_allocates_above_high_is_slowed_down, .init = make)
 
 Test(swap, above_both_highs_both_are_counted, .init = make)
 {
+	uint64_t delay = (uint64_t)memcg_high_delay(106 * 256, 100 * 256, 64);
+
 	set_active_memcg(inner);
-	cr_assert(charge(inner->objcg, 2 * MIB));
-	cr_assert_eq(mem_cgroup_set_swap_high(inner, MIB), 0);
-	cr_assert_eq(mem_cgroup_set_high(inner, 0), 0);
+	page_counter_charge(&inner->memory, 106 * 256);
+	cr_assert(charge(inner->objcg, 106 * MIB));
+	cr_assert_eq(mem_cgroup_set_swap_high(inner, 100 * MIB), 0);
+	cr_assert_eq(mem_cgroup_set_high(inner, 100 * MIB), 0);
 	kfree(kmalloc(256 * KIB, GFP_NOWAIT)); /* which is not slowed down */
 	EXPECT_EVENTS(inner, 1, 0, 0);
 	cr_expect_eq(mem_cgroup_event(inner, MEMCG_EVENT_HIGH), 1);
-	uncharge(inner->objcg, 2 * MIB);
+	cr_expect_geq(time_of_charge(GFP_KERNEL), 2 * delay);
+	EXPECT_EVENTS(inner, 2, 0, 0);
+	cr_expect_eq(mem_cgroup_event(inner, MEMCG_EVENT_HIGH), 2);
+	uncharge(inner->objcg, 106 * MIB);
+	page_counter_uncharge(&inner->memory, 106 * 256);
 }
 
 /* ---- Compressed swap --------------------------------------------------------------- */
