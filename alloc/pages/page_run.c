@@ -363,39 +363,51 @@ static void count_used(size_t npages)
 		page_purger_prepare();
 }
 
-/* page_run_lock. */
-static uint32_t alloc_run(uint32_t n, struct place place, bool *zeroed)
+/* One that reads as zero. page_run_lock. */
+static uint32_t alloc_fresh(uint32_t n, struct place place)
 {
-	uint32_t start = alloc_from_bins(&dirty_bins, n, place);
+	uint32_t start = alloc_from_bins(&zero_bins, n, place);
 
-	*zeroed = false;
-	if (!start && n >= JOIN_LEAST && place.align == kernel_page)
-		start = alloc_joined(n);
-	if (!start) {
-		*zeroed = true;
-		start = alloc_from_bins(&zero_bins, n, place);
-		if (!start)
-			start = alloc_from_top(n, place);
-	}
+	if (!start)
+		start = alloc_from_top(n, place);
 	if (!start && dirty_bins.npages) {
 		/* Dirty and zero neighbours join only now. */
 		purge_all();
 		start = alloc_from_bins(&zero_bins, n, place);
 	}
+	return start;
+}
+
+/* @fresh: where one that reads as zero is to begin. page_run_lock. */
+static uint32_t alloc_run(uint32_t n, struct place place, struct place fresh, bool *zeroed)
+{
+	uint32_t start = alloc_from_bins(&dirty_bins, n, place);
+
+	if (!start && n >= JOIN_LEAST && place.align == kernel_page)
+		start = alloc_joined(n);
+	*zeroed = !start;
+	if (!start)
+		start = alloc_fresh(n, fresh);
 	if (start)
 		count_used(n);
 	return start;
 }
 
-static void *lock_and_alloc_run(size_t npages, struct place place, bool *zeroed)
+/* Whether there is so much at all. */
+static bool is_too_long(size_t npages, struct place place)
+{
+	return npages + (place.align >> PAGE_SHIFT) > page_area.reserved >> PAGE_SHIFT;
+}
+
+static void *lock_and_alloc_run(size_t npages, struct place place, struct place fresh, bool *zeroed)
 {
 	uint32_t start;
 
 	npages = whole_pages(npages);
-	if (npages + (place.align >> PAGE_SHIFT) > page_area.reserved >> PAGE_SHIFT)
+	if (is_too_long(npages, place) || is_too_long(npages, fresh))
 		return NULL;
 	lock(&page_run_lock);
-	start = alloc_run((uint32_t)npages, place, zeroed);
+	start = alloc_run((uint32_t)npages, place, fresh, zeroed);
 	unlock(&page_run_lock);
 	return start ? page_addr(start) : NULL;
 }
@@ -404,15 +416,37 @@ void *page_run_alloc(size_t npages, size_t align, bool *zeroed)
 {
 	struct place place = {.align = max_t(size_t, align, kernel_page)};
 
-	return lock_and_alloc_run(npages, place, zeroed);
+	return lock_and_alloc_run(npages, place, place, zeroed);
+}
+
+static struct place place_like(const void *addr)
+{
+	size_t align = max_t(size_t, HUGE_SIZE, kernel_page);
+
+	return (struct place){.align = align, .skew = (size_t)addr & (align - 1)};
 }
 
 void *page_run_alloc_like(const void *like, size_t npages, bool *zeroed)
 {
-	size_t align = max_t(size_t, HUGE_SIZE, kernel_page);
-	struct place place = {.align = align, .skew = (size_t)like & (align - 1)};
+	struct place anywhere = {.align = kernel_page};
 
-	return lock_and_alloc_run(npages, place, zeroed);
+	return lock_and_alloc_run(npages, anywhere, place_like(like), zeroed);
+}
+
+void *page_run_alloc_fresh(const void *like, size_t npages)
+{
+	struct place place = place_like(like);
+	uint32_t start;
+
+	npages = whole_pages(npages);
+	if (is_too_long(npages, place))
+		return NULL;
+	lock(&page_run_lock);
+	start = alloc_fresh((uint32_t)npages, place);
+	if (start)
+		count_used(npages);
+	unlock(&page_run_lock);
+	return start ? page_addr(start) : NULL;
 }
 
 size_t page_runs_most(void)
@@ -500,7 +534,7 @@ void *page_part_alloc(size_t bytes)
 	part = page_parts_take(&page_parts, part_order(bytes));
 	if (!part.page) {
 		struct place anywhere = {.align = kernel_page};
-		uint32_t page = alloc_run((uint32_t)whole_pages(1), anywhere, &zeroed);
+		uint32_t page = alloc_run((uint32_t)whole_pages(1), anywhere, anywhere, &zeroed);
 
 		if (page) {
 			page_parts_add(&page_parts, page);

@@ -27,10 +27,14 @@ int page_runs_init(void);
 void *page_run_alloc(size_t npages, size_t align, bool *zeroed);
 
 /*
- * The same for a run that @like's content shall move to: it lies as far from the
- * last multiple of 2 MiB, so that the kernel moves whole page tables.
+ * The same for a run that the content of @like's shall move to: if it reads as zero it
+ * lies as far from the last multiple of 2 MiB, so that the kernel moves whole page tables. To one
+ * that is resident bytes are to be copied.
  */
 void *page_run_alloc_like(const void *like, size_t npages, bool *zeroed);
+
+/* Only one that reads as zero. */
+void *page_run_alloc_fresh(const void *like, size_t npages);
 
 /* The longest run there can be, in pages. */
 size_t page_runs_most(void);

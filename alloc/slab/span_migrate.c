@@ -56,15 +56,14 @@ static bool are_strangers(const struct slab *old, const struct slab *new)
 static bool remap_content(struct slab *old, struct slab *new)
 {
 	struct span_run had = span_run_of(new), run = {.capacity = (uint32_t)span_pages(new)};
-	bool zeroed;
 	int err;
 
 	if (!span_wants_remap(old))
 		return false;
-	run.start = page_run_alloc_like(old->start, run.capacity, &zeroed);
+	run.start = page_run_alloc_fresh(old->start, run.capacity);
 	if (!run.start)
 		return false;
-	err = zeroed ? span_remap(old, &run) : -ENOMEM;
+	err = span_remap(old, &run);
 	if (err) {
 		if (err != -EFAULT)
 			span_run_free(&run);

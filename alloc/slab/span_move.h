@@ -31,7 +31,7 @@ static inline void span_run_free(const struct span_run *run)
 
 /*
  * Whether it is better to move page tables than bytes: then it pays to have a target that
- * is not resident, and lies as page_run_alloc_like() says.
+ * is not resident, and lies as page_run_alloc_fresh() says.
  */
 bool span_wants_remap(const struct slab *span);
 

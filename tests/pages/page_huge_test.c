@@ -176,14 +176,20 @@ Test(page_run, a_run_like_another_lies_as_that_does, .init = init)
 
 	for (size_t i = 1; i < 40; i++) {
 		const char *like = page_at(3, i * 13);
-		char *run = page_run_alloc_like(like, 1 + i * 50, &zeroed);
+		char *run;
 
+		zeroed = true;
+		run = i % 2 ? page_run_alloc_fresh(like, 1 + i * 50)
+			    : page_run_alloc_like(like, 1 + i * 50, &zeroed);
 		cr_assert_not_null(run);
-		cr_expect_eq((size_t)(run - like) % HUGE_SIZE, 0);
+		cr_expect(!zeroed || (size_t)(run - like) % HUGE_SIZE == 0);
+		for (size_t j = 0; zeroed && j < 1 + i * 50; j++)
+			cr_assert_eq(run[j * PAGE_SIZE], 0);
 		memset(run, 1, (1 + i * 50) * PAGE_SIZE);
 		if (i % 3 == 0)
 			page_run_free(run, 1 + i * 50);
 	}
 	page_runs_validate();
 	cr_expect_null(page_run_alloc_like(arena, 1ul << 40, &zeroed));
+	cr_expect_null(page_run_alloc_fresh(arena, 1ul << 40));
 }
