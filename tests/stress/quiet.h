@@ -5,7 +5,8 @@
 
 #include <cgslab/memcg.h>
 
-/* Aborts unless usage = objects + spans + stocks + leftovers below @memcg. */
+/* Aborts unless usage = objects + spans + stocks + leftovers below @memcg, and swap usage = swap.
+ */
 void quiet_verify(struct mem_cgroup *memcg);
 
 /* quiet_verify() of the root, with a short pause: for the thread that only watches. */
