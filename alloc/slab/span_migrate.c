@@ -193,15 +193,24 @@ static int migrate(const struct migration *m)
 	return err;
 }
 
-/* What is out is brought back as for a pin; it may go again at once. */
-static int bring_in(struct slab *span)
+/*
+ * What is out is brought back as for a pin; it may go again at once. But one may not go for the
+ * other, which would go for it in the next round, and so on.
+ */
+static int bring_in(const struct migration *m)
 {
-	if (!span_is_out(span))
+	int err = 0;
+
+	if (!span_is_out(m->old) && !span_is_out(m->new))
 		return 0;
-	if (!span_pin(slab_span(span)))
+	if (!span_pin(slab_span(m->old)))
 		return -errno;
-	span_unpin(slab_span(span));
-	return 0;
+	if (span_pin(slab_span(m->new)))
+		span_unpin(slab_span(m->new));
+	else
+		err = -errno;
+	span_unpin(slab_span(m->old));
+	return err;
 }
 
 static bool is_held(const struct slab *span)
@@ -212,10 +221,8 @@ static bool is_held(const struct slab *span)
 static int try_migrate(struct slab *old, struct slab *new)
 {
 	struct migration m = {.old = old, .new = new};
-	int err = bring_in(old);
+	int err = bring_in(&m);
 
-	if (!err)
-		err = bring_in(new);
 	if (err)
 		return err;
 	m.more = (int64_t)(slab_bytes(new) - slab_bytes(old));

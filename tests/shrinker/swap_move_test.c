@@ -209,6 +209,19 @@ Test(swap_move, migrate_does_not_reclaim_old, .init = make, .fini = end)
 	span_put(new);
 }
 
+/* Both would be in memory, and there is room for one: neither goes for the other. */
+Test(swap_move, migrate_two_that_do_not_fit, .init = make_out, .fini = end)
+{
+	struct span *second = swapper_span(group, SPAN, 2);
+
+	cr_assert_eq(mem_cgroup_set_max(group, SPAN + SPAN / 2), 0);
+	cr_expect_eq(mem_cgroup_migrate(span, second), -ENOMEM);
+	cr_assert_eq(mem_cgroup_set_max(group, MEMCG_MAX), 0);
+	cr_expect(swapper_is_whole(span, 1));
+	cr_expect(swapper_is_whole(second, 2));
+	span_put(second);
+}
+
 /* ---- Transfer ---------------------------------------------------------------------------- */
 
 Test(swap_move, transfer_out, .init = make_out, .fini = end)
