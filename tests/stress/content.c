@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/stress/content.h"
 
-#include <string.h>
-
 #include "tests/stress/pattern.h"
 
 #define PAGE	  4096
@@ -54,9 +52,4 @@ size_t content_look(struct random *random, const struct content *content, const 
 	if (random_chance(random, 8))
 		return find_wrong(content, words, bytes, 0, sizeof(*words));
 	return find_wrong(content, words, bytes, random_below(random, PAGE) & ~7u, PAGE);
-}
-
-bool content_is_zero(const uint64_t *words, size_t bytes)
-{
-	return !words[0] && !memcmp(words, words + 1, bytes - sizeof(*words));
 }

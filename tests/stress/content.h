@@ -3,7 +3,8 @@
 #ifndef TESTS_STRESS_CONTENT_H
 #define TESTS_STRESS_CONTENT_H
 
-#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "tests/stress/random.h"
 
@@ -31,7 +32,5 @@ void content_fill(const struct content *content, uint64_t *words, size_t bytes);
  */
 size_t content_look(struct random *random, const struct content *content, const uint64_t *words,
 		    size_t bytes);
-
-bool content_is_zero(const uint64_t *words, size_t bytes);
 
 #endif

@@ -117,13 +117,14 @@ void tenants_use(unsigned int index, struct random *random)
 
 static void limit(struct random *random, struct mem_cgroup *memcg)
 {
-	CHECK(!mem_cgroup_set_max(memcg,
-				  SPAN_LARGEST / 2 + random_below(random, 4 * SPAN_LARGEST)),
+	CHECK(!mem_cgroup_set_max(memcg, SPAN_LARGEST / 2 + random_below(random, 4 * SPAN_LARGEST)),
 	      "max");
 	if (random_chance(random, 3))
 		mem_cgroup_set_high(memcg, SPAN_LARGEST + random_below(random, SPAN_LARGEST));
 	if (random_chance(random, 3))
 		mem_cgroup_set_swap_max(memcg, random_below(random, 8 * SPAN_LARGEST));
+	if (random_chance(random, 3))
+		mem_cgroup_set_zswap_max(memcg, random_below(random, SPAN_LARGEST));
 }
 
 static void found(struct random *random, struct tenant *tenant)

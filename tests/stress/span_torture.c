@@ -17,6 +17,7 @@
 #include "alloc/base/os.h"
 #include "alloc/slab/debug.h"
 #include "alloc/swap/swap_area.h"
+#include "shrinker/zswap.h"
 #include "tests/stress/bale_place.h"
 #include "tests/stress/check.h"
 #include "tests/stress/crew.h"
@@ -78,6 +79,14 @@ static struct mem_cgroup *get_group(struct random *random)
 	return brook;
 }
 
+/* What goes out from now on is packed first; where there is no liblz4, it is not. */
+static void pack_or_not(struct random *random)
+{
+	int err = zswap_switch(random_chance(random, 2));
+
+	CHECK(!err || err == -ENOSYS, "zswap: %d", err);
+}
+
 static void press(unsigned int index, struct random *random)
 {
 	(void)index;
@@ -88,6 +97,8 @@ static void press(unsigned int index, struct random *random)
 		mem_cgroup_put(memcg);
 		if (random_chance(random, 8))
 			swap_faults_change(random);
+		if (random_chance(random, 8))
+			pack_or_not(random);
 		if (random_chance(random, 8) && span_compact())
 			bale_count(&compacted);
 	}
