@@ -122,6 +122,19 @@ static bool write_back_one(struct mem_cgroup *memcg, bool *found)
 	return !err;
 }
 
+/*
+ * One gives as much less than a span that is in memory as it was packed to: by so much it counts
+ * for less, or as much would be written as is packed. Of one group and its list; nearly.
+ */
+static unsigned long scaled(unsigned long nr, const struct mem_cgroup *memcg)
+{
+	int64_t packed = READ_ONCE(memcg->zswap_bytes), bytes = READ_ONCE(memcg->zswapped_bytes);
+
+	if (packed <= 0 || bytes < packed)
+		return nr;
+	return (unsigned long)((double)nr * (double)packed / (double)bytes) + 1;
+}
+
 static unsigned long count(struct shrinker *shrinker, struct shrink_control *sc)
 {
 	unsigned long nr = list_lru_shrink_count(&zswap_lru->lists, sc);
@@ -129,7 +142,7 @@ static unsigned long count(struct shrinker *shrinker, struct shrink_control *sc)
 	(void)shrinker;
 	if (!nr)
 		return SHRINK_EMPTY;
-	return swap_area_is_set() ? nr : 0;
+	return swap_area_is_set() ? scaled(nr, sc->memcg) : 0;
 }
 
 static unsigned long scan(struct shrinker *shrinker, struct shrink_control *sc)

@@ -317,3 +317,23 @@ Test(zswap, makes_room_by_the_file)
 		span_put(others[i]);
 	}
 }
+
+/* What is packed well is worth little more if it is written. */
+Test(zswap, packs_more_than_it_writes)
+{
+	enum { MANY = 32 };
+	struct span *others[MANY];
+	int64_t out;
+
+	for (unsigned int i = 0; i < MANY; i++)
+		others[i] = make_span(SPAN, i);
+	cr_expect(swapper_reclaim(group, 3 * MANY / 4 * SPAN));
+	out = swapper_number(group, ZSWPOUT);
+	cr_expect_geq(out, PAGES(3 * MANY / 4 * SPAN));
+	cr_expect_leq(swapper_number(group, ZSWPWB), out / 4, "%ld of %ld",
+		      swapper_number(group, ZSWPWB), out);
+	for (unsigned int i = 0; i < MANY; i++) {
+		cr_assert(is_whole(others[i], i));
+		span_put(others[i]);
+	}
+}
