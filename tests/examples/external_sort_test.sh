@@ -18,18 +18,18 @@ import resource
 import subprocess
 import sys
 
-status = subprocess.call([sys.argv[1], "--memory", "16M", "--dir", "."])
+status = subprocess.call([sys.argv[1], "--memory", "8M", "--dir", "."])
 resident = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-assert status == 0 and resident < 48 << 10, (status, resident)
+assert status == 0 and resident < 32 << 10, (status, resident)
 PYTHON
 [ ! -s err ] || fail "there is a bar where there is no terminal"
 [ "$(ls)" = "$(printf 'err\nout')" ] || fail "the file has a name"
 
 # Seven eighths of the numbers did not fit, and what did not fit was in the file.
-pattern='^sorted 128M in 16M: at most ([0-9]+)\.[0-9]M of memory and ([0-9]+)\.[0-9]M of swap$'
+pattern='^sorted 64M in 8M: at most ([0-9]+)\.[0-9]M of memory and ([0-9]+)\.[0-9]M of swap$'
 [[ "$(cat out)" =~ $pattern ]] || fail "no verdict"
-((12 <= BASH_REMATCH[1] && BASH_REMATCH[1] <= 16)) || fail "the limit is not used"
-((112 <= BASH_REMATCH[2] && BASH_REMATCH[2] <= 128)) || fail "the file is not used"
+((6 <= BASH_REMATCH[1] && BASH_REMATCH[1] <= 8)) || fail "the limit is not used"
+((56 <= BASH_REMATCH[2] && BASH_REMATCH[2] <= 64)) || fail "the file is not used"
 
 # On a terminal there is a bar, which gets to its end.
 python3 - "$program" > out 2> err << 'PYTHON' || fail "no bar on a terminal"
@@ -59,7 +59,7 @@ if "$program" --memory 4M --dir ./none > out 2> err; then
 	fail "there is no such directory, and it does not mind"
 fi
 grep -q "none: No such file or directory" err || fail "it does not say what is missing"
-if (ulimit -f 8192 && exec "$program" --memory 16M --dir . > out 2> err); then
+if (ulimit -f 8192 && exec "$program" --memory 8M --dir . > out 2> err); then
 	fail "it sorts without room in the file"
 fi
 grep -q "Cannot allocate memory" err || fail "it does not say that there is no memory"
