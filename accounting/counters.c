@@ -17,6 +17,7 @@
 
 _Static_assert(sizeof(struct counters_header) <= sizeof(struct counters_record),
 	       "the header takes the place of record 0's neighbour");
+_Static_assert(sizeof(struct counters_record) % CACHELINE == 0, "groups share no line");
 _Static_assert(FILE_RESERVE / sizeof(struct counters_record) < 1ul << COUNTERS_INDEX_BITS,
 	       "an index fits its bits");
 
