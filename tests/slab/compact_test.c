@@ -10,6 +10,7 @@
 #include "alloc/pages/page_huge.h"
 #include "alloc/pages/page_run.h"
 #include "alloc/slab/span.h"
+#include "tests/slab/child.h"
 
 #define KIB   ((size_t)1 << 10)
 #define SIZE  (256 * KIB)
@@ -339,4 +340,47 @@ Test(compact, beside_kill)
 	pthread_join(thread, NULL);
 	page_runs_validate();
 	cr_expect_eq(mem_cgroup_verify(mem_cgroup_root(), NULL), 0);
+}
+
+/* A child has no run of nobody, and no span that nobody will let go. */
+static size_t used;
+
+static void look_and_compact(void)
+{
+	struct page_run_stats stats;
+
+	page_runs_stats(&stats);
+	CHILD_CHECK(stats.used == used);
+	for (unsigned int i = 0; i < N; i++)
+		if (spans[i])
+			fill(spans[i], i + 1);
+	span_compact();
+	for (unsigned int i = 0; i < N; i++)
+		if (spans[i])
+			check(spans[i], i + 1);
+	page_runs_validate();
+	child_verify();
+}
+
+Test(compact, beside_fork, .init = make)
+{
+	struct page_run_stats stats;
+	pthread_t thread;
+
+	scatter();
+	page_runs_stats(&stats);
+	cr_assert_eq(pthread_create(&thread, NULL, compact_on, NULL), 0);
+	for (int i = 0; i < 20; i++) {
+		/* So that there is something to move again. */
+		for (unsigned int j = EACH; j < N; j += EACH) {
+			put(j);
+			spans[j] = span_alloc(SIZE, GFP_KERNEL);
+			fill(spans[j], j);
+		}
+		used = stats.used;
+		cr_assert_eq(child_run(fork, look_and_compact), 0);
+	}
+	store_release(&done, 1);
+	pthread_join(thread, NULL);
+	check_all();
 }
