@@ -94,7 +94,7 @@ static bool take(struct slab *span, void *arg)
 	return false;
 }
 
-/* The end of that. The last reference stays: it may not go within the gate. */
+/* The end of that. The last reference stays, as the span cannot go with a lock held. */
 static bool let_go(struct slab *span, void *arg)
 {
 	struct move *move = arg;
@@ -247,13 +247,12 @@ static bool empty_huge(const struct page_huge_map *map, uint32_t huge, uint32_t 
 	plan.end = plan.start + HUGE_SIZE;
 	if (!used || !find_spans(&plan, used))
 		return false;
-	if (begin_all(&plan)) {
-		span_gate_enter(); /* a forked child shall not have runs of nobody */
+	span_gate_enter(); /* a forked child shall not have runs and references of nobody */
+	if (begin_all(&plan))
 		done = find_targets(&plan, map, too_long) && move_all(&plan);
-		span_gate_leave();
-	}
 	for (uint32_t i = 0; i < plan.nr; i++)
 		end(&plan.moves[i]);
+	span_gate_leave();
 	return done;
 }
 

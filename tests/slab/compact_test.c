@@ -370,17 +370,20 @@ Test(compact, beside_fork, .init = make)
 	scatter();
 	page_runs_stats(&stats);
 	cr_assert_eq(pthread_create(&thread, NULL, compact_on, NULL), 0);
-	for (int i = 0; i < 20; i++) {
-		/* So that there is something to move again. */
-		for (unsigned int j = EACH; j < N; j += EACH) {
-			put(j);
-			spans[j] = span_alloc(SIZE, GFP_KERNEL);
-			fill(spans[j], j);
-		}
+	for (int i = 0; i < 40; i++) {
+		/* So that there is something to move, right now. */
+		for (unsigned int j = EACH; j < N; j++)
+			if (!spans[j])
+				spans[j] = span_alloc(SIZE, GFP_KERNEL);
+		for (unsigned int j = EACH; j < N; j++)
+			if (j % EACH)
+				put(j);
 		used = stats.used;
 		cr_assert_eq(child_run(fork, look_and_compact), 0);
 	}
 	store_release(&done, 1);
 	pthread_join(thread, NULL);
+	for (unsigned int i = 0; i < N; i += EACH)
+		fill(spans[i], i);
 	check_all();
 }
