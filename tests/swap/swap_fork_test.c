@@ -287,6 +287,30 @@ Test(swap_fork, a_slot_may_be_freed_while_it_is_copied)
 	cr_assert_eq(area_fd(0), -1);
 }
 
+/* In the middle of a read all is copied. */
+static ssize_t tidying_pread(int fd, void *data, size_t bytes, off_t offset)
+{
+	swap_io.pread = real.pread;
+	swap_area_tidy();
+	cr_assert_eq(area_stats().moved, 3 * MB);
+	cr_assert_eq(area_stats().files, 2u, "the reader has it still");
+	return real.pread(fd, data, bytes, offset);
+}
+
+Test(swap_fork, a_slot_may_be_copied_while_it_is_read)
+{
+	fill_all();
+	cr_assert_eq(in_child(nothing, NULL), 0);
+	for (unsigned int i = 0; i < 5; i++)
+		swap_slot_free(&slots[i]);
+	swap_io.pread = tidying_pread;
+	cr_assert(slot_holds(&slots[6], MB, 6));
+	cr_assert_eq(area_stats().files, 1u);
+	cr_assert(slot_holds(&slots[6], MB, 6));
+	free_all();
+	cr_assert_eq(area_fd(0), -1);
+}
+
 /* The child is made in the middle of a copy, by another thread as it were. */
 static ssize_t forking_pread(int fd, void *data, size_t bytes, off_t offset)
 {
