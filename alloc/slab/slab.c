@@ -117,7 +117,7 @@ void slab_hold_spans(struct obj_cgroup *objcg)
 /* slab_table_lock. */
 static inline void add_span(struct slab *span, struct obj_cgroup *objcg)
 {
-	span->objcg = objcg;
+	store_release(&span->objcg, objcg); /* pairs with span_get_objcg(), span_memcg() */
 	if (objcg)
 		hlist_add_head(&span->node, &objcg->spans);
 }

@@ -182,7 +182,8 @@ size_t span_size(const struct span *span)
 
 struct mem_cgroup *span_memcg(struct span *span)
 {
-	struct obj_cgroup *objcg = READ_ONCE(span_slab(span)->objcg);
+	/* Pairs with add_span(), as the span may be given to another group. */
+	struct obj_cgroup *objcg = load_acquire(&span_slab(span)->objcg);
 
 	return objcg ? obj_cgroup_memcg(objcg) : NULL;
 }
@@ -193,7 +194,7 @@ struct obj_cgroup *span_get_objcg(const struct slab *span)
 
 	rcu_read_lock();
 	do {
-		objcg = READ_ONCE(span->objcg);
+		objcg = load_acquire(&span->objcg); /* pairs with add_span() */
 	} while (objcg && !obj_cgroup_tryget(objcg));
 	rcu_read_unlock();
 	return objcg;
