@@ -129,7 +129,7 @@ static void fails(int error)
 	struct numbers before = numbers_of(group);
 
 	swapper.read_error = error;
-	for (int i = 1; i < 4; i++) {
+	for (unsigned int i = 1; i < 4; i++) {
 		errno = 0;
 		cr_expect_null(span_pin(a));
 		cr_expect_eq(errno, error);
