@@ -91,6 +91,36 @@ Test(swap_in, in_the_place_of_several, .init = make, .fini = end)
 	span_put(large);
 }
 
+static struct mem_cgroup *other;
+
+static void give_away(void)
+{
+	swapper.at_write = NULL;
+	cr_expect_eq(span_transfer(a, other), 0);
+}
+
+/* While another is driven out for it: it is its new owner who is charged. */
+Test(swap_in, of_another_owner_meanwhile, .init = make, .fini = end)
+{
+	struct numbers before, there;
+
+	other = cg_create(NULL, "other");
+	cg_write(group, "memory.max", "256K");
+	before = numbers_of(group);
+	there = numbers_of(other);
+	swapper.at_write = give_away;
+	cr_expect(swapper_is_whole(a, 1));
+	cr_expect(swapper_is_out(b));
+	before.of[MAX_EVENTS] = numbers_of(group).of[MAX_EVENTS];
+	EXPECT_CHANGES(&before, {CURRENT, -(int64_t)SPAN}, {SPANS, -(int64_t)SPAN},
+		       {PSWPOUT, PAGES(SPAN)}, {SWAP_PEAK, SPAN});
+	EXPECT_CHANGES(&there, {CURRENT, SPAN}, {SPANS, SPAN}, {PEAK, SPAN}, {SWAP_PEAK, SPAN},
+		       {PSWPIN, PAGES(SPAN)});
+	span_put(a);
+	cg_destroy(other);
+	a = swapper_span(group, SPAN, 1);
+}
+
 /* With all else pinned there is no room for it; it stays where it is. */
 Test(swap_in, refused, .init = make, .fini = end)
 {
@@ -223,14 +253,14 @@ static void *take_turns(void *arg)
 /* There is room for one only: each drives out the other, or waits, or is refused. */
 Test(swap_in, in_turns, .init = make, .fini = end)
 {
-	pthread_t other;
+	pthread_t thread;
 	void *whole;
 
 	cg_write(group, "memory.max", "512K");
-	cr_assert_eq(pthread_create(&other, NULL, take_turns, a), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, take_turns, a), 0);
 	for (int i = 0; i < 200; i++)
 		swapper_reclaim(group, SPAN);
-	cr_assert_eq(pthread_join(other, &whole), 0);
+	cr_assert_eq(pthread_join(thread, &whole), 0);
 	cr_expect(whole);
 	cr_expect(swapper_is_whole(a, 1));
 	cr_expect(swapper_is_whole(b, 2));

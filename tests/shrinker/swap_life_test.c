@@ -106,12 +106,18 @@ static void kill_group(unsigned int flags)
 
 Test(swap_life, kill, .init = make, .fini = end)
 {
+	unsigned int writes = swapper.writes;
+
 	kill_group(0);
+	cr_expect_eq(swapper.writes, writes);
 }
 
 Test(swap_life, kill_and_wipe, .init = make, .fini = end)
 {
+	unsigned int writes = swapper.writes;
+
 	kill_group(MEMCG_KILL_WIPE);
+	cr_expect_gt(swapper.writes, writes, "zeros, over what is in the file");
 }
 
 /* Who reclaims may not kill the group that he reclaims from, nor one above. */
