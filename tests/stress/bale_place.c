@@ -58,6 +58,15 @@ void place_use(struct random *random, struct place *place)
 	bale_put(bale);
 }
 
+void place_check(struct random *random, struct place *place)
+{
+	struct bale *bale = place_get(place);
+
+	if (bale)
+		bale_check(random, bale);
+	bale_put(bale);
+}
+
 void places_check(struct place *places, int nr)
 {
 	struct random random = {.state = 1};

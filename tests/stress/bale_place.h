@@ -28,6 +28,9 @@ struct bale *place_get(struct place *place);
 /* Looks at what is there, changes it, or gives it another span. */
 void place_use(struct random *random, struct place *place);
 
+/* Only looks at it, if there is one. */
+void place_check(struct random *random, struct place *place);
+
 /* Looks at all: nothing may be lost. */
 void places_check(struct place *places, int nr);
 

@@ -26,14 +26,17 @@
 #include "tests/stress/span_tenants.h"
 #include "tests/stress/swap_faults.h"
 
-#define FAMILY 8
-#define BURST  16
+#define FAMILY	     8
+#define BURST	     16
+#define POOL	     2
+#define POOL_LARGEST (64u << 10)
 
 static unsigned long compacted, forked, checks; /* atomic */
 
 /* ---- Spans that go at once --------------------------------------------------- */
 
 static struct mem_cgroup *brook;
+static struct place pool[POOL];
 
 /* So that the last put and the swapper often meet. */
 static void flow(unsigned int index, struct random *random)
@@ -55,17 +58,20 @@ static void flow(unsigned int index, struct random *random)
 	set_active_memcg(NULL);
 }
 
-/* By the thread that pays nothing for a pin, and by one that does. */
+/* Two that bring the same spans in at once; one of them pays nothing for a pin. */
 static void pin_all_the_time(unsigned int index, struct random *random)
 {
-	struct bale *bale;
+	struct place *place;
 
 	(void)index;
 	set_active_memcg(brook);
-	bale = bale_make(random, 1);
-	for (int i = 0; bale && i < 100000; i++)
-		bale_check(random, bale);
-	bale_put(bale);
+	for (int i = 0; i < 20000; i++) {
+		place = any_place(random, pool, POOL);
+		if (random_chance(random, 1000))
+			bale_put(place_exchange(place, bale_make(random, POOL_LARGEST)));
+		place_check(random, place);
+	}
+	places_empty(pool, POOL);
 	set_active_memcg(NULL);
 }
 
@@ -109,7 +115,7 @@ static void press(unsigned int index, struct random *random)
 /* By the thread whose they are alone; others swap them out. */
 static void use_family(struct random *random, struct place *family)
 {
-	set_active_memcg(tenants_top());
+	set_active_memcg(brook);
 	for (int i = 0; i < 4 * FAMILY; i++) {
 		struct place *place = any_place(random, family, FAMILY);
 
@@ -126,7 +132,7 @@ static void be_child(struct random *random, struct place *family)
 	random_next(random);
 	for (int i = 0; i < 3; i++) {
 		use_family(random, family);
-		mem_cgroup_reclaim(tenants_top(), random_below(random, 4 * SPAN_LARGEST));
+		mem_cgroup_reclaim(brook, random_below(random, 4 * SPAN_LARGEST));
 	}
 	quiet_verify(mem_cgroup_root());
 	places_empty(family, FAMILY);
@@ -180,6 +186,7 @@ static void begin(void)
 	tenants_begin();
 	brook = mem_cgroup_create(tenants_top(), "brook");
 	CHECK(brook, "no group");
+	places_init(pool, POOL);
 }
 
 /* What could not be read back was only late. */
@@ -201,6 +208,7 @@ static void report(void)
 {
 	const struct bale_counts *n = &bale_counts;
 	const struct tenants_counts *t = &tenants_counts;
+	struct mem_cgroup_stat stat = {.size = sizeof(stat)};
 	struct swap_faults f = swap_faults;
 
 	printf("%lu made, %lu refused, %lu pinned, %lu not pinned, %lu unpinned by others, %lu "
@@ -211,6 +219,10 @@ static void report(void)
 	       "%lu reads, %lu failed, %lu counts\n",
 	       t->removed, t->killed, forked, compacted, f.writes, f.failed_writes, f.reads,
 	       f.failed_reads, checks);
+	CHECK(!mem_cgroup_stat(mem_cgroup_root(), &stat), "stat");
+	printf("pages: %lu out to the file, %lu in from it, %lu packed, %lu unpacked, %lu packed to the "
+	       "file\n",
+	       stat.pswpout, stat.pswpin, stat.zswpout, stat.zswpin, stat.zswpwb);
 	fflush(stdout);
 	CHECK(n->made && n->refused && n->pinned && n->lost && n->parked && n->rewritten &&
 		      n->migrated && n->transferred && n->blocks,
@@ -225,7 +237,7 @@ int main(int argc, char **argv)
 	static const struct crew crews[] = {
 		{3, tenants_use},
 		{1, flow},
-		{1, pin_all_the_time},
+		{2, pin_all_the_time},
 		{2, press},
 		{1, tenants_end_and_found},
 		{1, fork_at_times},
