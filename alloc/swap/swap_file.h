@@ -20,6 +20,8 @@
  * there are many files, or it is mostly waste: swap_area_tidy().
  *
  * A program may close our descriptors. The slots in such a file are lost: -EBADF.
+ * What it opens there is not touched; unless it does both between our look and the
+ * call that follows.
  * So are they to a child of a fork that called no handlers, as clone() makes them:
  * the parent does not know of it, and goes on writing.
  *
