@@ -5,6 +5,7 @@
 
 #define PAGE	  4096
 #define RUN_WORDS 64
+#define ODD_WORDS 1000 /* one of so many: none in the first page */
 
 struct content content_any(struct random *random)
 {
@@ -22,6 +23,8 @@ static uint64_t word_at(const struct content *content, size_t i)
 	switch (content->kind) {
 	case CONTENT_SAME:
 		return mix(content->owner);
+	case CONTENT_NEARLY:
+		return mix(content->owner + (i % ODD_WORDS == ODD_WORDS - 1));
 	case CONTENT_RUNS:
 		return mix(content->owner << 32 | i / RUN_WORDS);
 	case CONTENT_NOISE:

@@ -10,8 +10,9 @@
 
 enum content_kind {
 	CONTENT_ZERO,
-	CONTENT_SAME, /* one word all over */
-	CONTENT_RUNS, /* of words that are the same */
+	CONTENT_SAME,	/* one word all over */
+	CONTENT_NEARLY, /* but for some further on */
+	CONTENT_RUNS,	/* of words that are the same */
 	CONTENT_NOISE,
 	CONTENT_KINDS,
 };

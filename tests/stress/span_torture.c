@@ -28,6 +28,7 @@
 
 #define FAMILY	     8
 #define BURST	     16
+#define DROP_FLAGS   (GFP_KERNEL | __GFP_ZERO | SPAN_SWAPPABLE)
 #define POOL	     2
 #define POOL_LARGEST (64u << 10)
 
@@ -38,6 +39,20 @@ static unsigned long compacted, forked, checks; /* atomic */
 static struct mem_cgroup *brook;
 static struct place pool[POOL];
 
+/* Of some pages, that can be packed. */
+static struct span *make_drop(struct random *random)
+{
+	struct span *span = span_alloc((1 + random_below(random, 4)) * 4096, DROP_FLAGS);
+	uint64_t *data = span ? span_pin(span) : NULL;
+
+	CHECK(span || errno == ENOMEM, "errno %d", errno);
+	if (data) {
+		*data = random_next(random);
+		span_unpin(span);
+	}
+	return span;
+}
+
 /* So that the last put and the swapper often meet. */
 static void flow(unsigned int index, struct random *random)
 {
@@ -46,10 +61,8 @@ static void flow(unsigned int index, struct random *random)
 	(void)index;
 	set_active_memcg(brook);
 	for (int i = 0; i < 1000; i++) {
-		for (int k = 0; k < BURST; k++) {
-			spans[k] = span_alloc(1, GFP_KERNEL | SPAN_SWAPPABLE);
-			CHECK(spans[k] || errno == ENOMEM, "errno %d", errno);
-		}
+		for (int k = 0; k < BURST; k++)
+			spans[k] = make_drop(random);
 		if (random_chance(random, 4))
 			sched_yield();
 		for (int k = 0; k < BURST; k++)
@@ -105,8 +118,16 @@ static void press(unsigned int index, struct random *random)
 			swap_faults_change(random);
 		if (random_chance(random, 8))
 			pack_or_not(random);
-		if (random_chance(random, 8) && span_compact())
+	}
+}
+
+static void compact(unsigned int index, struct random *random)
+{
+	(void)index;
+	for (int i = 0; i < 100; i++) {
+		if (span_compact())
 			bale_count(&compacted);
+		os_sleep_us(random_below(random, 2000));
 	}
 }
 
@@ -239,6 +260,7 @@ int main(int argc, char **argv)
 		{1, flow},
 		{2, pin_all_the_time},
 		{2, press},
+		{1, compact},
 		{1, tenants_end_and_found},
 		{1, fork_at_times},
 		{0, NULL},
