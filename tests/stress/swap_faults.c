@@ -3,12 +3,13 @@
 
 #include <errno.h>
 
+#include "alloc/base/os.h"
 #include "alloc/swap/swap_io.h"
 
 static struct swap_io real;
 
 /* Atomic: one in so many fails; 0: none. */
-static uint32_t writes_fail, reads_fail, calls_are_short, holes_fail;
+static uint32_t writes_fail, reads_fail, calls_are_short, calls_are_slow, holes_fail;
 struct swap_faults swap_faults;
 
 static __thread struct random dice;
@@ -44,9 +45,17 @@ static bool shorten(size_t *bytes)
 	return *bytes;
 }
 
+/* What waits for the disk is BUSY for so long. */
+static void dawdle(void)
+{
+	if (happens(&calls_are_slow))
+		os_sleep_us(random_below(&dice, 3000));
+}
+
 static ssize_t faulty_pwrite(int fd, const void *data, size_t bytes, off_t offset)
 {
 	count(&swap_faults.writes);
+	dawdle();
 	if (happens(&writes_fail))
 		return fail(random_chance(&dice, 2) ? ENOSPC : EIO, &swap_faults.failed_writes);
 	return shorten(&bytes) ? real.pwrite(fd, data, bytes, offset) : -1;
@@ -55,6 +64,7 @@ static ssize_t faulty_pwrite(int fd, const void *data, size_t bytes, off_t offse
 static ssize_t faulty_pread(int fd, void *data, size_t bytes, off_t offset)
 {
 	count(&swap_faults.reads);
+	dawdle();
 	if (happens(&reads_fail))
 		return fail(EIO, &swap_faults.failed_reads);
 	return shorten(&bytes) ? real.pread(fd, data, bytes, offset) : -1;
@@ -88,6 +98,7 @@ void swap_faults_change(struct random *random)
 	set(&writes_fail, often[random_below(random, 5)]);
 	set(&reads_fail, often[random_below(random, 5)]);
 	set(&calls_are_short, often[random_below(random, 5)]);
+	set(&calls_are_slow, often[random_below(random, 5)]);
 	set(&holes_fail, often[random_below(random, 4)]);
 }
 
@@ -96,5 +107,6 @@ void swap_faults_end(void)
 	set(&writes_fail, 0);
 	set(&reads_fail, 0);
 	set(&calls_are_short, 0);
+	set(&calls_are_slow, 0);
 	set(&holes_fail, 0);
 }

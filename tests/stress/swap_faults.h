@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A disk that fails: the system calls of the swap file return errors at times, and do less than
- * they should. */
+/*
+ * A disk that fails: the system calls of the swap file return errors at times, do less than they
+ * should, and take long.
+ */
 #ifndef TESTS_STRESS_SWAP_FAULTS_H
 #define TESTS_STRESS_SWAP_FAULTS_H
 
