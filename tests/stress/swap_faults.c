@@ -93,7 +93,7 @@ static void set(uint32_t *one_in, uint32_t n)
 
 void swap_faults_change(struct random *random)
 {
-	static const uint32_t often[] = {0, 0, 50, 10, 2};
+	static const uint32_t often[] = {0, 50, 20, 10, 2};
 
 	set(&writes_fail, often[random_below(random, 5)]);
 	set(&reads_fail, often[random_below(random, 5)]);
