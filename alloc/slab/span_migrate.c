@@ -34,6 +34,7 @@ struct migration {
 
 static bool extend_run(struct slab *span, size_t npages)
 {
+	char *end = span->start + ((size_t)span->capacity << PAGE_SHIFT);
 	bool zeroed;
 
 	if (npages > span->capacity) {
@@ -41,6 +42,8 @@ static bool extend_run(struct slab *span, size_t npages)
 
 		if (!page_run_extend(span->start, span->capacity, more, &zeroed))
 			return false;
+		if (!zeroed) /* whose it was nobody knows */
+			os_purge(end, more << PAGE_SHIFT);
 		span->capacity = (uint32_t)npages;
 	}
 	return true;
@@ -74,10 +77,23 @@ static bool remap_content(struct slab *old, struct slab *new)
 	return true;
 }
 
+/* What it got beyond its length is charged to nobody, and another's content perhaps. */
+static void trim_run(struct slab *span)
+{
+	struct span_run run = span_run_of(span);
+	uint32_t npages = (uint32_t)span_pages(span);
+
+	if (run.capacity == npages)
+		return;
+	span_run_free_pages(&run, run.start + slab_bytes(span), run.capacity - npages);
+	span->capacity = npages;
+}
+
 static void move_content(struct slab *old, struct slab *new)
 {
 	if (extend_run(old, span_pages(new))) {
 		span_exchange_runs(old, new);
+		trim_run(old);
 		if (are_strangers(old, new))
 			os_purge(old->start, slab_bytes(old));
 	} else if (!remap_content(old, new)) {

@@ -313,6 +313,72 @@ Test(migrate, new_is_longer, .init = make)
 	}
 }
 
+/* Whether there is a word of fill() with @seed in it, from @from on. */
+static bool has_content(struct span *span, size_t from, unsigned int seed)
+{
+	const uint32_t *data = span_pin(span);
+	size_t n = span_size(span) / sizeof(*data), i;
+
+	cr_assert(data);
+	for (i = from / sizeof(*data); i < n && data[i] - seed >= n; i++)
+		;
+	span_unpin(span);
+	return i < n;
+}
+
+/* Right behind @span, of another group. */
+static struct span *make_behind(struct span *span, size_t size)
+{
+	struct span *next = make_span(other, size, 0);
+	char *end = (char *)span_pin(span) + span_size(span);
+
+	cr_assert_eq(span_pin(next), end);
+	span_unpin(next);
+	span_unpin(span);
+	return next;
+}
+
+#define THEIRS 0x70000000u
+
+/* What is beyond the old length is nothing that others have left there. */
+Test(migrate, new_is_longer_and_shows_nothing, .init = make)
+{
+	struct span *old = filled(group, MIB, 1);
+	struct span *behind = make_behind(old, MIB);
+	struct span *new;
+
+	fill(behind, MIB, THEIRS);
+	new = make_span(group, 2 * MIB, SPAN_UNCHARGED);
+	span_put(behind);
+	cr_expect_eq(mem_cgroup_migrate(old, new), 0);
+	check(new, MIB, 1);
+	cr_expect_not(has_content(new, MIB, THEIRS));
+	span_put(old);
+	span_put(new);
+}
+
+/* Nor is it what another had in the run that old got, which keeps no more than it is charged. */
+Test(migrate, a_longer_run_is_not_kept, .init = make)
+{
+	struct span *old = filled(group, MIB, 1);
+	struct span *behind = make_behind(old, MIB);
+	struct span *theirs = make_span(other, 2 * MIB, 0);
+	struct span *new = make_span(group, 2 * MIB, 0);
+
+	fill(theirs, 2 * MIB, THEIRS);
+	span_put(behind);
+	cr_expect_eq(mem_cgroup_migrate(old, theirs), 0);
+	cr_expect_not(has_content(old, 0, THEIRS));
+	cr_expect_eq(span_slab(old)->capacity, span_pages(span_slab(old)));
+	check(theirs, MIB, 1);
+	cr_expect_eq(mem_cgroup_migrate(old, new), 0);
+	cr_expect_not(has_content(new, MIB, THEIRS));
+	span_put(old);
+	span_put(theirs);
+	span_put(new);
+	expect_spans(top, 0);
+}
+
 /* Nothing is free behind it, so it cannot grow in place: it is remapped, or copied. */
 static void migrate_walled(size_t size, size_t longer, int again)
 {
