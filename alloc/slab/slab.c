@@ -169,10 +169,12 @@ static struct slab *span_slot_get(struct obj_cgroup *objcg)
 	lock(&slab_table_lock);
 	span = __slot_get();
 	if (likely(span)) {
-		/* A forked child may find it before it has more than that. */
+		/* A forked child may find it before it has more than that, and kill its group. */
 		span->size = 0;
 		span->start = NULL;
 		span->swap = NULL;
+		span->packed = 0;
+		span->cache = &kmalloc_caches[0]; /* never NULL, for who looks in passing */
 		add_span(span, objcg);
 	}
 	unlock(&slab_table_lock);
@@ -350,8 +352,6 @@ struct slab *span_create(struct obj_stock *stock, gfp_t gfp, size_t npages, size
 	span_set_pages(span, npages);
 	span->moved = false;
 	span->moved_at = 0;
-	span->cache = &kmalloc_caches[0]; /* never NULL, for who looks in passing */
-	span->packed = 0;
 	span->capacity = (uint32_t)npages;
 	span_init_held(span, stock);
 	span->start = page_run_alloc(npages, align, zeroed);

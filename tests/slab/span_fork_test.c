@@ -2,6 +2,7 @@
 /* Spans in the child of a fork: all are there, and nobody has one to himself. */
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -382,3 +383,70 @@ Test(span_fork, gone_but_not_uncharged, .init = make)
 {
 	expect_settled(&(struct half){take_back_half, free_half});
 }
+
+/* ---- Amid a birth ------------------------------------------------------------------- */
+
+#ifdef __x86_64__
+
+#define TRAP_FLAG 0x100
+
+static struct mem_cgroup *cut_group;
+static int cuts; /* atomic: 1, a fork may come; 2, it has been */
+
+/* After each instruction: from when the span is on the list of its group on there is time to fork.
+ */
+static void stop_here(int signal)
+{
+	(void)signal;
+	if (!cut_group->objcg->spans.first)
+		return;
+	store_release(&cuts, max_t(int, load_acquire(&cuts), 1));
+	for (int i = 0; i < 20 && load_acquire(&cuts) == 1; i++)
+		os_sleep_us(1000);
+}
+
+static void set_trap(bool on)
+{
+	unsigned long flags = __builtin_ia32_readeflags_u64();
+
+	__builtin_ia32_writeeflags_u64(on ? flags | TRAP_FLAG : flags & ~(unsigned long)TRAP_FLAG);
+}
+
+static void *alloc_in_steps(void *arg)
+{
+	set_active_memcg(cut_group);
+	kfree(kmalloc(1, GFP_KERNEL)); /* all that a first one needs */
+	set_trap(true);
+	*(struct span **)arg = span_alloc(BYTES, GFP_KERNEL);
+	set_trap(false);
+	return NULL;
+}
+
+static void kill_cut(void)
+{
+	CHILD_CHECK(cut_group->objcg->spans.first);
+	CHILD_CHECK(mem_cgroup_kill(cut_group, 0) == 0);
+	child_verify();
+}
+
+/* What is a span by half, and was never one before, goes with its group. */
+Test(span_fork, kill_of_one_that_was_being_made, .init = make, .timeout = 60)
+{
+	struct sigaction action = {.sa_handler = stop_here};
+	struct span *span = NULL;
+	pthread_t thread;
+
+	cut_group = mem_cgroup_create(NULL, "cut");
+	cr_assert(cut_group);
+	cr_assert_eq(sigaction(SIGTRAP, &action, NULL), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, alloc_in_steps, &span), 0);
+	while (load_acquire(&cuts) == 0)
+		os_sleep_us(100);
+	cr_expect_eq(child_run(fork, kill_cut), 0);
+	store_release(&cuts, 2);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	cr_assert(span);
+	span_put(span);
+}
+
+#endif
