@@ -193,7 +193,7 @@ static bool try_move_bytes(struct charge *charge, struct obj_cgroup *from, struc
 	if (moved && pages) /* the next may move from here */
 		obj_cgroup_return_bytes(to, __obj_stock_take_rest(stock));
 	unlock(&stock->lock);
-	__obj_stock_publish(stock, 0);
+	__obj_stock_publish(stock, 0, 0);
 	unlock(objcg_lock(to));
 	if (moved)
 		obj_cgroup_lose_bytes(from, bytes);

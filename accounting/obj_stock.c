@@ -32,10 +32,11 @@ static void set_limit(struct obj_stock *stock, int64_t limit)
 	WRITE_ONCE(stock->floor, limit - ((int64_t)stock->most << PAGE_SHIFT));
 }
 
-/* How many pages it may hold; set_limit() follows. stock->lock. */
+/* How many pages it may hold: that is in the floor, too. stock->lock. */
 static void set_most(struct obj_stock *stock, uint32_t pages)
 {
 	WRITE_ONCE(stock->most, pages);
+	set_limit(stock, stock->limit);
 }
 
 static void set_small(struct obj_stock *stock)
@@ -44,13 +45,13 @@ static void set_small(struct obj_stock *stock)
 	stock->swings = 0;
 }
 
-void __obj_stock_publish(struct obj_stock *stock, int64_t coming)
+void __obj_stock_publish(struct obj_stock *stock, int64_t objects, int64_t spans)
 {
 	struct obj_cgroup *objcg = stock->objcg;
 	struct counters_record *record = READ_ONCE(objcg->memcg)->memory.record;
-	int64_t delta = stock->used + coming - stock->spans - stock->published;
-	int64_t spans = stock->spans - stock->published_spans;
+	int64_t delta = stock->used - stock->spans + objects - stock->published;
 
+	spans += stock->spans - stock->published_spans;
 	stock->published += delta;
 	stock->published_spans += spans;
 	objcg->published_bytes += delta;
@@ -66,14 +67,14 @@ void __obj_stock_publish(struct obj_stock *stock, int64_t coming)
 }
 
 /*
- * Tells the record what the owner has used since the last time, and that
- * @coming bytes more are to follow. Waits while the stocks are frozen. Owner.
+ * Tells the record what the owner has used since the last time, and that so many
+ * bytes more are to follow. Waits while the stocks are frozen. Owner.
  */
-static void publish(struct obj_stock *stock, int64_t coming)
+static void publish(struct obj_stock *stock, int64_t objects, int64_t spans)
 {
 	counters_own();
 	lock(objcg_lock(stock->objcg));
-	__obj_stock_publish(stock, coming);
+	__obj_stock_publish(stock, objects, spans);
 	unlock(objcg_lock(stock->objcg));
 }
 
@@ -83,11 +84,10 @@ static int64_t distance(int64_t a, int64_t b)
 }
 
 /* Numbers that are a few percent old are new enough to look at. */
-static void publish_change(struct obj_stock *stock, int64_t coming)
+static void publish_change(struct obj_stock *stock, int64_t objects, int64_t spans)
 {
-	int64_t objects = stock->used + coming - stock->spans;
-	int64_t delta = distance(objects, stock->published) +
-			distance(stock->spans, stock->published_spans);
+	int64_t delta = distance(stock->used - stock->spans + objects, stock->published) +
+			distance(stock->spans + spans, stock->published_spans);
 	int64_t known = distance(stock->published, 0) + distance(stock->published_spans, 0);
 
 	if (delta <= known >> PUBLISH_LATER_SHIFT)
@@ -99,20 +99,20 @@ static void publish_change(struct obj_stock *stock, int64_t coming)
 			return;
 		stock->published_ms = now;
 	}
-	publish(stock, coming);
+	publish(stock, objects, spans);
 }
 
 void obj_stock_tell(struct obj_stock *stock)
 {
 	if (ACCOUNTING && stock->slab_bytes)
-		publish(stock, 0);
+		publish(stock, 0, 0);
 }
 
 void obj_stock_account_slab(struct obj_stock *stock, int64_t bytes)
 {
 	stock->slab_bytes += bytes;
 	if (ACCOUNTING && stock->slab_bytes > 0)
-		publish(stock, 0);
+		publish(stock, 0, 0);
 }
 
 /* stock->lock, or nobody knows of it yet. */
@@ -165,7 +165,7 @@ static void __detach(struct obj_stock *stock)
 {
 	struct obj_cgroup *objcg = stock->objcg;
 
-	__obj_stock_publish(stock, 0);
+	__obj_stock_publish(stock, 0, 0);
 	list_del_init(&stock->list);
 	WRITE_ONCE(objcg->nr_stocks, objcg->nr_stocks - 1);
 	empty(stock);
@@ -285,8 +285,8 @@ int64_t __obj_stock_take_rest(struct obj_stock *stock)
 	return rest;
 }
 
-/* Charges and hands out @size bytes, or nothing. stock->lock. */
-static bool fill(struct obj_stock *stock, struct charge *charge, size_t size)
+/* Charges and hands out @size bytes, @spans of them in spans, or nothing. stock->lock. */
+static bool fill(struct obj_stock *stock, struct charge *charge, size_t size, size_t spans)
 {
 	int64_t pages = __obj_stock_short(stock, size);
 
@@ -299,6 +299,7 @@ static bool fill(struct obj_stock *stock, struct charge *charge, size_t size)
 			return false;
 	}
 	__obj_stock_supply(stock, pages, size);
+	WRITE_ONCE(stock->spans, stock->spans + (int64_t)spans);
 	return true;
 }
 
@@ -306,7 +307,7 @@ static bool fill(struct obj_stock *stock, struct charge *charge, size_t size)
  * The first try, without a reference of the group. The read section begins
  * before the lock: see rcu_take_in_thread().
  */
-static bool fill_at_once(struct obj_stock *stock, gfp_t gfp, size_t size)
+static bool fill_at_once(struct obj_stock *stock, gfp_t gfp, size_t size, size_t spans)
 {
 	struct charge charge = {.gfp = gfp, .force = memalloc_is_noreclaim()};
 	bool charged;
@@ -314,7 +315,7 @@ static bool fill_at_once(struct obj_stock *stock, gfp_t gfp, size_t size)
 	rcu_read_lock();
 	lock(&stock->lock);
 	charge.memcg = obj_cgroup_memcg(stock->objcg);
-	charged = fill(stock, &charge, size);
+	charged = fill(stock, &charge, size, spans);
 	unlock(&stock->lock);
 	rcu_read_unlock();
 	return charged;
@@ -328,22 +329,20 @@ static int refill(struct obj_stock *stock, gfp_t gfp, size_t size, size_t spans)
 
 	/* Not ours yet: others must not see it while we wait for the lock. */
 	obj_stock_untake(stock, size);
-	WRITE_ONCE(stock->spans, stock->spans + (int64_t)spans);
 	/* Now: between taking and handing out nothing may wait for a count. */
-	publish_change(stock, (int64_t)size);
-	if (likely(fill_at_once(stock, gfp, size)))
+	publish_change(stock, (int64_t)(size - spans), (int64_t)spans);
+	if (likely(fill_at_once(stock, gfp, size, spans)))
 		return 0;
 	charge_begin(&charge, stock->objcg, gfp, size);
 	do {
 		lock(&stock->lock);
-		charged = fill(stock, &charge, size);
+		charged = fill(stock, &charge, size, spans);
 		unlock(&stock->lock);
 	} while (!charged && charge_again(&charge));
 	charge_end(&charge);
 	if (likely(charged))
 		return 0;
-	WRITE_ONCE(stock->spans, stock->spans - (int64_t)spans);
-	publish(stock, 0);
+	publish(stock, 0, 0);
 	return -ENOMEM;
 }
 
@@ -386,7 +385,7 @@ static void flush(struct obj_stock *stock, size_t size)
 		obj_cgroup_uncharge_pages(stock->objcg, pages);
 	}
 	unlock(&stock->lock);
-	publish_change(stock, 0);
+	publish_change(stock, 0, 0);
 }
 
 /* Leaves half of what it may hold. */
@@ -412,7 +411,7 @@ void obj_stock_settle(struct obj_stock *stock)
 	set_limit(stock, stock->used);
 	obj_cgroup_return_bytes(stock->objcg, spare);
 	unlock(&stock->lock);
-	publish(stock, 0);
+	publish(stock, 0, 0);
 }
 
 /* ---- Revocation --------------------------------------------------------- */

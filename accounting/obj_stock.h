@@ -144,8 +144,8 @@ void __obj_stock_supply(struct obj_stock *stock, int64_t pages, size_t size);
 /* Leaves nothing in the stock; returns what was. Likewise. */
 int64_t __obj_stock_take_rest(struct obj_stock *stock);
 
-/* Tells the record what is used, and that @coming bytes follow. Owner, objcg_lock(). */
-void __obj_stock_publish(struct obj_stock *stock, int64_t coming);
+/* Tells the record what is used, and that so many bytes follow. Owner, objcg_lock(). */
+void __obj_stock_publish(struct obj_stock *stock, int64_t objects, int64_t spans);
 
 /*
  * Takes bytes out. If it returns false they are taken all the same, and beyond

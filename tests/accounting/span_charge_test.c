@@ -7,6 +7,8 @@
 #include <cgslab/span.h>
 
 #include "accounting/obj_stock.h"
+#include "alloc/base/rcu.h"
+#include "alloc/slab/heap.h"
 
 #define MIB   (1ul << 20)
 #define SPANS 3
@@ -214,6 +216,75 @@ Test(span_charge, near_the_limit_nothing_is_left, .init = make)
 	cr_assert_eq(mem_cgroup_set_max(memcg, 4 * MIB), 0);
 	set_active_memcg(memcg);
 	swing(3 * MIB, 100);
+	expect_charged(0);
+}
+
+/* One that is to hold little again lets go at once of what comes back, if it was empty, too. */
+Test(span_charge, revoked_while_it_is_empty, .init = make)
+{
+	struct obj_stock *stock;
+	int64_t bytes;
+
+	set_active_memcg(memcg);
+	swing_long(8 * MIB);
+	stock = &current_heap->stock;
+	bytes = stock->limit - stock->used;
+	cr_assert_eq(obj_stock_charge(stock, GFP_KERNEL, (size_t)bytes), 0);
+	memcg_drain_stocks(memcg);
+	cr_assert_eq(stock->most, STOCK_PAGES);
+	for (; bytes > 0; bytes -= (int64_t)PAGE_SIZE)
+		if (obj_stock_credit(stock, PAGE_SIZE))
+			obj_stock_flush(stock);
+	cr_expect_leq(identity().stock_bytes, (STOCK_PAGES + 1) * (int64_t)PAGE_SIZE);
+}
+
+/* ---- Amid a count ----------------------------------------------------------- */
+
+static int begun, ended; /* atomic */
+
+static void *alloc_when_told(void *arg)
+{
+	set_active_memcg(memcg);
+	kfree(kmalloc(1, GFP_KERNEL)); /* all that a first one needs */
+	store_release(&begun, 1);
+	while (load_acquire(&begun) == 1)
+		;
+	spans[0] = kmalloc(MIB, GFP_KERNEL);
+	store_release(&ended, 1);
+	return arg;
+}
+
+static struct obj_stock_totals freeze_and_sum(void)
+{
+	struct obj_stock_totals totals = {0};
+
+	lock(&cgroup_lock);
+	memcg_freeze_stocks(&root_memcg);
+	store_release(&begun, 2);
+	os_sleep_us(50000);
+	obj_cgroup_sum_stocks(memcg->objcg, &totals);
+	cr_expect_eq(load_acquire(&ended), 0, "it waits for the thaw");
+	memcg_thaw_stocks(&root_memcg);
+	unlock(&cgroup_lock);
+	return totals;
+}
+
+/* What is not handed out yet is nowhere in the books: neither live, nor a span. */
+Test(span_charge, waits_with_nothing_charged, .init = make)
+{
+	struct obj_stock_totals totals;
+	pthread_t thread;
+
+	rcu_take_in_thread();
+	cr_assert_eq(pthread_create(&thread, NULL, alloc_when_told, NULL), 0);
+	while (load_acquire(&begun) == 0)
+		os_sleep_us(100);
+	totals = freeze_and_sum();
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	cr_expect_eq(totals.live, 0);
+	cr_expect_eq(totals.span, 0);
+	cr_expect_eq(identity().span_bytes, (int64_t)MIB);
+	kfree(spans[0]);
 	expect_charged(0);
 }
 
