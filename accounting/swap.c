@@ -57,30 +57,50 @@ void memcg_count_swap(struct mem_cgroup *memcg, enum memcg_swap_count count, int
 
 /* ---- Compressed swap ------------------------------------------------------- */
 
-static bool has_zswap_room(const struct mem_cgroup *memcg, int64_t compressed)
+/* Those of @memcg and of all above, but for what is above @end. */
+static void count_zswap(struct mem_cgroup *memcg, const struct mem_cgroup *end, int64_t compressed)
 {
-	for (; memcg->parent; memcg = memcg->parent) {
-		const struct counters_record *record = memcg->memory.record;
-		int64_t bytes = READ_ONCE(record->zswap) + compressed + (int64_t)PAGE_SIZE - 1;
+	for (; memcg != end; memcg = memcg->parent)
+		atomic_add(&memcg->memory.record->zswap, compressed);
+}
 
-		if (bytes >> PAGE_SHIFT > READ_ONCE(record->zswap_max))
+static void count_zswapped(struct mem_cgroup *memcg, int64_t bytes)
+{
+	for (; memcg; memcg = memcg->parent)
+		atomic_add(&memcg->memory.record->zswapped, bytes);
+}
+
+/* Of several at once none passes the limit. The root has none. */
+static bool count_zswap_below_max(const struct mem_cgroup *memcg, int64_t compressed)
+{
+	struct counters_record *record = memcg->memory.record;
+	int64_t bytes = READ_ONCE(record->zswap);
+
+	do {
+		int64_t pages = (bytes + compressed + (int64_t)PAGE_SIZE - 1) >> PAGE_SHIFT;
+
+		if (memcg->parent && pages > READ_ONCE(record->zswap_max))
 			return false;
+	} while (!cmpxchg_relaxed(&record->zswap, &bytes, bytes + compressed));
+	return true;
+}
+
+static bool try_count_zswap(struct mem_cgroup *memcg, int64_t compressed)
+{
+	for (struct mem_cgroup *pos = memcg; pos; pos = pos->parent) {
+		if (!count_zswap_below_max(pos, compressed)) {
+			count_zswap(memcg, pos, -compressed);
+			return false;
+		}
 	}
 	return true;
 }
 
-static void count_zswap(struct mem_cgroup *memcg, int64_t compressed, int64_t bytes)
-{
-	counters_own();
-	for (; memcg; memcg = memcg->parent) {
-		atomic_add(&memcg->memory.record->zswap, compressed);
-		atomic_add(&memcg->memory.record->zswapped, bytes);
-	}
-}
-
 static void account_zswap(struct mem_cgroup *memcg, int64_t compressed, int64_t bytes)
 {
-	count_zswap(memcg, compressed, bytes);
+	counters_own();
+	count_zswap(memcg, NULL, compressed);
+	count_zswapped(memcg, bytes);
 	atomic_add(&memcg->zswap_bytes, compressed);
 	atomic_add(&memcg->zswapped_bytes, bytes);
 }
@@ -89,9 +109,12 @@ bool __obj_cgroup_try_charge_zswap(struct obj_cgroup *objcg, int64_t compressed,
 {
 	struct mem_cgroup *memcg = memcg_of(objcg);
 
-	if (!has_zswap_room(memcg, compressed))
+	counters_own();
+	if (!try_count_zswap(memcg, compressed))
 		return false;
-	account_zswap(memcg, compressed, bytes);
+	count_zswapped(memcg, bytes);
+	atomic_add(&memcg->zswap_bytes, compressed);
+	atomic_add(&memcg->zswapped_bytes, bytes);
 	return true;
 }
 

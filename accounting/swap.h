@@ -38,8 +38,7 @@ void __obj_cgroup_uncharge_span(struct obj_cgroup *objcg, int64_t bytes);
 /*
  * @compressed bytes are, or were, kept for @bytes of swap. That they are charged to memory
  * as part of their span is the caller's; these only count. The first is refused where
- * memory.zswap.max is in the way, of the group or above; of two at once each may find
- * the same room.
+ * memory.zswap.max is in the way, of the group or above.
  */
 bool __obj_cgroup_try_charge_zswap(struct obj_cgroup *objcg, int64_t compressed, int64_t bytes);
 void __obj_cgroup_uncharge_zswap(struct obj_cgroup *objcg, int64_t compressed, int64_t bytes);

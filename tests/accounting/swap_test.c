@@ -306,6 +306,44 @@ Test(swap, zswap_counts_bytes_up_to_its_max, .init = make)
 	mem_cgroup_put(inner);
 }
 
+#define RIVALS	    4
+#define RIVAL_TURNS 1000000
+
+/* Returns how often two had at once what there is room for once. */
+static void *take_turns(void *memcg)
+{
+	struct obj_cgroup *objcg = ((struct mem_cgroup *)memcg)->objcg;
+	uintptr_t passed = 0;
+
+	for (int i = 0; i < RIVAL_TURNS; i++) {
+		if (!charge_zswap(objcg, PAGE_SIZE, MIB))
+			continue;
+		passed += mem_cgroup_zswap_usage(outer) != PAGE_SIZE;
+		uncharge_zswap(objcg, PAGE_SIZE, MIB);
+	}
+	return (void *)passed;
+}
+
+/* Of groups of their own, as some may share a lock. */
+Test(swap, rivals_do_not_pass_zswap_max_together, .init = make)
+{
+	struct mem_cgroup *groups[RIVALS] = {inner, other, mem_cgroup_create(outer, "third"),
+					     mem_cgroup_create(outer, "fourth")};
+	pthread_t threads[RIVALS];
+	void *passed;
+
+	cr_assert_eq(mem_cgroup_set_zswap_max(outer, PAGE_SIZE), 0);
+	for (int i = 0; i < RIVALS; i++)
+		cr_assert_eq(pthread_create(&threads[i], NULL, take_turns, groups[i]), 0);
+	for (int i = 0; i < RIVALS; i++) {
+		cr_assert_eq(pthread_join(threads[i], &passed), 0);
+		cr_expect_eq((uintptr_t)passed, 0u);
+		cr_expect_eq(mem_cgroup_zswap_usage(groups[i]), 0);
+	}
+	cr_expect_eq(mem_cgroup_zswap_usage(outer), 0);
+	cr_expect_eq(mem_cgroup_zswap_usage(&root_memcg), 0);
+}
+
 Test(swap, what_came_and_went_is_counted_up_to_the_root, .init = make)
 {
 	struct mem_cgroup_stat stat = {.size = sizeof(stat)};
