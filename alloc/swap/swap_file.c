@@ -220,6 +220,12 @@ static int write_zeros(const struct swap_place *place)
 	return swap_io_sync(place->file->fd);
 }
 
+/* Not when it was written, but the limit may have been lowered since. */
+static bool is_past_size_limit(const struct swap_place *place)
+{
+	return place->offset + place->bytes > os_file_size_limit();
+}
+
 int swap_slot_wipe(const struct swap_slot *slot)
 {
 	struct swap_place place = slot_look(slot);
@@ -230,6 +236,8 @@ int swap_slot_wipe(const struct swap_slot *slot)
 		return 0;
 	if (READ_ONCE(place.file->shared))
 		ret = -EBUSY;
+	else if (is_past_size_limit(&place))
+		ret = -EFBIG;
 	else if (swap_file_is_there(place.file))
 		ret = write_zeros(&place);
 	put_file(place.file);

@@ -241,3 +241,22 @@ Test(swap_error, the_limit_of_file_sizes_is_not_run_against)
 	limit.rlim_cur = limit.rlim_max;
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
+
+Test(swap_error, nor_is_one_that_was_lowered_since)
+{
+	struct swap_slot slots[2] = {0};
+	struct rlimit limit;
+
+	cr_assert_eq(slot_fill(&slots[0], MB, 0), 0);
+	cr_assert_eq(slot_fill(&slots[1], MB, 1), 0);
+	cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = 3 * MB / 2;
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	cr_expect_eq(swap_slot_wipe(&slots[0]), 0);
+	cr_expect_eq(swap_slot_wipe(&slots[1]), -EFBIG);
+	cr_expect(slot_holds(&slots[1], MB, 1));
+	swap_slot_free(&slots[0]);
+	swap_slot_free(&slots[1]);
+	limit.rlim_cur = limit.rlim_max;
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
