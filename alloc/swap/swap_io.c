@@ -33,12 +33,15 @@ struct swap_io swap_io = {
 	.fallocate = sys_fallocate,
 };
 
-/* What became of a call that was to do something: how much it did, or -errno. */
+/*
+ * What became of a call that was to do something: how much it did, or -errno. One that would have
+ * to wait is an error of the disk: to callers EAGAIN means that they should try again.
+ */
 static ssize_t progress(ssize_t done)
 {
 	if (done > 0)
 		return done;
-	if (done == 0)
+	if (done == 0 || errno == EAGAIN)
 		return -EIO;
 	return errno == EINTR ? 0 : -errno;
 }

@@ -140,6 +140,22 @@ Test(swap_error, a_read_that_fails_leaves_the_slot)
 	swap_slot_free(&slot);
 }
 
+/* Who pins a span would try for ever. */
+Test(swap_error, a_disk_that_asks_to_try_again_is_an_error)
+{
+	struct swap_slot slot = {0};
+	char data[4096];
+
+	be_bad(2, EAGAIN, 4096);
+	cr_assert_eq(slot_fill(&slot, 4096, 3), -EIO);
+	be_bad(0, 0, 4096);
+	cr_assert_eq(slot_fill(&slot, 4096, 3), 0);
+	be_bad(1, EAGAIN, 4096);
+	cr_assert_eq(swap_slot_read(&slot, data, 4096), -EIO);
+	cr_assert(slot_holds(&slot, 4096, 3));
+	swap_slot_free(&slot);
+}
+
 Test(swap_error, a_file_that_somebody_cut_is_an_error)
 {
 	struct swap_slot slot = {0};
