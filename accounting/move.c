@@ -86,7 +86,8 @@ static int move_charge(struct charge *charge, struct obj_cgroup *from, struct ob
 	if (!ACCOUNTING)
 		return 0;
 	charge->pages = pages;
-	if (!page_counter_try_charge_below(way.to, way.common, pages, &charge->fail))
+	/* Not even asked for nothing: there may be more than the limit already. */
+	if (pages && !page_counter_try_charge_below(way.to, way.common, pages, &charge->fail))
 		return -ENOMEM;
 	if (what->swap && !__obj_cgroup_try_move_swap(from, to, what->swap, fail)) {
 		page_counter_uncharge_below(way.to, way.common, pages);

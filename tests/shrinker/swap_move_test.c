@@ -253,6 +253,23 @@ Test(swap_move, transfer_out_is_refused, .init = make_out, .fini = end)
 	cr_expect(swapper_is_whole(span, 1));
 }
 
+/* A limit of memory is not asked for what takes none, though there is too much already. */
+Test(swap_move, transfer_out_to_one_over_its_limit, .init = make_out, .fini = end)
+{
+	struct span *pinned = swapper_span(other, SPAN, 2);
+	struct numbers there;
+
+	cr_assert(span_pin(pinned));
+	cr_assert_eq(mem_cgroup_set_max(other, SPAN / 2), 0);
+	there = numbers_of(other);
+	cr_expect_eq(span_transfer(span, other), 0);
+	EXPECT_CHANGES(&there, {SWAP, SPAN}, {SWAP_PEAK, SPAN});
+	cr_expect_eq(span_memcg(span), other);
+	cr_expect(swapper_is_out(span));
+	span_unpin(pinned);
+	span_put(pinned);
+}
+
 /* It is on the list of its new group then. */
 Test(swap_move, transfer_then_out, .init = make, .fini = end)
 {
