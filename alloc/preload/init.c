@@ -51,7 +51,8 @@ static void start_swap(void)
 
 	if (!err)
 		return;
-	warn("CGSLAB_CONF: swap: '%s': %s", conf.swap, strerror(-err));
+	warn("CGSLAB_CONF: swap: '%s': %s", conf.swap,
+	     conf.swap_max ? strerror(-err) : "not used, as swap_max is 0");
 	abort_if_asked();
 }
 
