@@ -123,6 +123,12 @@ static int write_place(struct swap_place *place, const void *data, size_t bytes)
 	return ret;
 }
 
+/* The area, the disk, or the user's part of that. */
+static bool is_full(int err)
+{
+	return err == -ENOSPC || err == -EDQUOT;
+}
+
 int swap_slot_write(struct swap_slot *slot, const void *data, size_t bytes)
 {
 	struct swap_place place;
@@ -132,7 +138,7 @@ int swap_slot_write(struct swap_slot *slot, const void *data, size_t bytes)
 	if (bytes)
 		ret = write_place(&place, data, bytes);
 	/* The program closed the file: another one. The disk is full: we may hold some of it. */
-	if (ret == -EBADF || (ret == -ENOSPC && swap_area_trim()))
+	if (ret == -EBADF || (is_full(ret) && swap_area_trim()))
 		ret = write_place(&place, data, bytes);
 	if (!ret) {
 		lock(&swap_lock);

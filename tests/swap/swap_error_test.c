@@ -91,6 +91,28 @@ Test(swap_error, a_write_that_fails_leaves_nothing_behind)
 	swap_slot_free(&slots[1]);
 }
 
+/* By all, or by this user. */
+Test(swap_error, spare_room_goes_before_the_disk_is_full)
+{
+	static const int errors[] = {ENOSPC, EDQUOT};
+	struct swap_slot slots[3] = {0};
+
+	cr_assert_eq(slot_fill(&slots[0], MB, 0), 0);
+	for (int i = 0; i < 2; i++) {
+		be_bad(0, 0, 4 * MB);
+		cr_assert_eq(slot_fill(&slots[1], MB, 1), 0);
+		swap_slot_free(&slots[1]);
+		cr_assert_eq(area_stats().spare, MB);
+		be_bad(1, errors[i], 4 * MB);
+		cr_expect_eq(slot_fill(&slots[2], 2 * MB, 2), 0);
+		cr_expect_eq(area_stats().spare, 0u);
+		cr_expect_eq(area_disk_bytes(), 3 * MB);
+		swap_slot_free(&slots[2]);
+		swap_area_trim();
+	}
+	swap_slot_free(&slots[0]);
+}
+
 Test(swap_error, the_first_write_may_fail)
 {
 	struct swap_slot slot = {0};
