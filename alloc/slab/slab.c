@@ -436,7 +436,8 @@ bool slab_table_look(const void *addr, bool (*fn)(struct slab *span, void *arg),
 	bool ret;
 
 	lock(&slab_table_lock);
-	ret = READ_ONCE(span->kind) == SLAB_SPAN_HELD && span->start == addr && fn(span, arg);
+	ret = READ_ONCE(span->kind) == SLAB_SPAN_HELD && READ_ONCE(span->start) == addr &&
+	      fn(span, arg);
 	unlock(&slab_table_lock);
 	return ret;
 }

@@ -86,6 +86,10 @@ static bool take(struct slab *span, void *arg)
 
 	if (group_of(span) != move->memcg || span_is_out(span) || !span_isolate_begin(span))
 		return false;
+	if (span->start != move->from) { /* a migration was just done with it */
+		span_end_busy(span);
+		return false;
+	}
 	move->span = span;
 	if (span_tryget(span))
 		return true;

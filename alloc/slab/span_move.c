@@ -44,7 +44,7 @@ void span_copy(const struct slab *span, struct span_run *to)
 void span_set_run(struct slab *span, const struct span_run *run)
 {
 	page_map_set(span->start, PAGE_SIZE, 0);
-	span->start = run->start;
+	WRITE_ONCE(span->start, run->start); /* compaction looks */
 	span->capacity = run->capacity;
 	span->moved = run->moved;
 	span_run_map(span);
@@ -54,10 +54,10 @@ void span_exchange_runs(struct slab *a, struct slab *b)
 {
 	struct span_run run = span_run_of(a);
 
-	a->start = b->start;
+	WRITE_ONCE(a->start, b->start);
 	a->capacity = b->capacity;
 	a->moved = b->moved;
-	b->start = run.start;
+	WRITE_ONCE(b->start, run.start);
 	b->capacity = run.capacity;
 	b->moved = run.moved;
 	span_run_map(a);
