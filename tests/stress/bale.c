@@ -320,6 +320,11 @@ bool bale_transfer(struct bale *bale, struct mem_cgroup *to)
 	return !err;
 }
 
+bool bale_is_alone(const struct bale *bale)
+{
+	return __atomic_load_n(&bale->refs, __ATOMIC_ACQUIRE) == 1;
+}
+
 struct mem_cgroup *bale_memcg(const struct bale *bale)
 {
 	return span_memcg(bale->span);

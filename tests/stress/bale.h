@@ -39,6 +39,9 @@ void bale_migrate(struct random *random, struct bale *bale);
 /* Whether the span is @to's now. */
 bool bale_transfer(struct bale *bale, struct mem_cgroup *to);
 
+/* Whether nobody else has it; the caller has taken it from where others find it. */
+bool bale_is_alone(const struct bale *bale);
+
 /* As span_memcg(); nobody uses the bale. */
 struct mem_cgroup *bale_memcg(const struct bale *bale);
 

@@ -84,13 +84,16 @@ static void transfer_within(struct random *random, struct tenant *tenant)
 	bale_put(bale);
 }
 
-/* What the top has survives the tenant. */
+/*
+ * What the top has survives the tenant. Who has the bale still may be about to migrate it to a
+ * span of the tenant's, which goes with that.
+ */
 static void transfer_out(struct random *random, struct tenant *tenant)
 {
 	struct place *place = any_place(random, tenant->places, PLACES);
 	struct bale *bale = place_exchange(place, NULL);
 
-	if (bale && bale_transfer(bale, top))
+	if (bale && bale_is_alone(bale) && bale_transfer(bale, top))
 		place = any_place(random, survivors, SURVIVORS);
 	bale_put(place_exchange(place, bale));
 }
